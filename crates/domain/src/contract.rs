@@ -1,0 +1,244 @@
+//! What every adapter promises, written once: each adapter's own tests call these.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that lives in the library"
+)]
+
+use std::time::Duration;
+
+use time::OffsetDateTime;
+use time::macros::datetime;
+
+use crate::ports::{AddUserError, Passwords, Sessions, Users};
+use crate::{Password, PasswordHash, Session, SessionToken, User, UserId, Username, Visit};
+
+const NOW: OffsetDateTime = datetime!(2026-11-23 12:00 UTC);
+
+/// An account that no store knows yet.
+pub fn user(name: &str) -> User {
+    User {
+        id: UserId::new(),
+        username: Username::parse(name).expect("a lawful name"),
+        password: PasswordHash::new("$argon2id$made-up".into()),
+        since: NOW,
+        last_login: None,
+        previous_login: None,
+    }
+}
+
+/// The promises of [`Users`]. Give it an empty store.
+pub async fn users(users: &impl Users) {
+    let ada = user("ada");
+    let bob = user("bob");
+
+    assert_eq!(users.find(ada.id).await.unwrap(), None, "empty at first");
+    assert_eq!(users.find_by_username(&ada.username).await.unwrap(), None);
+
+    users.add(&ada).await.unwrap();
+    users.add(&bob).await.unwrap();
+    assert_eq!(
+        users.find(ada.id).await.unwrap().as_ref(),
+        Some(&ada),
+        "reads back whole"
+    );
+    assert_eq!(
+        users
+            .find_by_username(&ada.username)
+            .await
+            .unwrap()
+            .as_ref(),
+        Some(&ada)
+    );
+
+    let second = users.add(&user("ADA")).await;
+    assert!(
+        matches!(second, Err(AddUserError::UsernameTaken)),
+        "one account a name"
+    );
+    assert_eq!(
+        users
+            .find_by_username(&ada.username)
+            .await
+            .unwrap()
+            .as_ref(),
+        Some(&ada),
+        "who came first is not touched"
+    );
+
+    let first = visit(60, Some("203.0.113.7"));
+    let next = visit(120, Some("2001:db8::7"));
+    let unseen = visit(180, None);
+    users.record_login(ada.id, &first).await.unwrap();
+    assert_eq!(logins(users, ada.id).await, (Some(first.clone()), None));
+    users.record_login(ada.id, &next).await.unwrap();
+    assert_eq!(
+        logins(users, ada.id).await,
+        (Some(next.clone()), Some(first))
+    );
+    users.record_login(ada.id, &unseen).await.unwrap();
+    assert_eq!(logins(users, ada.id).await, (Some(unseen), Some(next)));
+    assert_eq!(
+        logins(users, bob.id).await,
+        (None, None),
+        "nobody else's logins"
+    );
+    users
+        .record_login(UserId::new(), &visit(0, None))
+        .await
+        .unwrap();
+
+    let new = PasswordHash::new("$argon2id$new".into());
+    let newer = PasswordHash::new("$argon2id$newer".into());
+    users
+        .replace_hash(ada.id, &ada.password, &new)
+        .await
+        .unwrap();
+    assert_eq!(users.find(ada.id).await.unwrap().unwrap().password, new);
+    users
+        .replace_hash(ada.id, &ada.password, &newer)
+        .await
+        .unwrap();
+    assert_eq!(
+        users.find(ada.id).await.unwrap().unwrap().password,
+        new,
+        "a hash that changed in between stays"
+    );
+    assert_eq!(
+        users.find(bob.id).await.unwrap().unwrap().password,
+        bob.password
+    );
+}
+
+fn visit(secs: u64, from: Option<&str>) -> Visit {
+    Visit {
+        at: NOW + Duration::from_secs(secs),
+        from: from.map(|text| text.parse().expect("an address")),
+    }
+}
+
+async fn logins(users: &impl Users, id: UserId) -> (Option<Visit>, Option<Visit>) {
+    let user = users.find(id).await.unwrap().expect("was added");
+    (user.last_login, user.previous_login)
+}
+
+/// The promises of [`Sessions`]. `user` is an account that the store knows.
+pub async fn sessions(sessions: &impl Sessions, user: UserId) {
+    let id = SessionToken::random().unwrap().id();
+    let other = SessionToken::random().unwrap().id();
+    let session = Session {
+        user,
+        started: NOW,
+        expires: NOW + Duration::from_hours(1),
+        ends: NOW + Duration::from_hours(24),
+    };
+
+    assert_eq!(
+        sessions.find(id).await.unwrap(),
+        None,
+        "a made-up one is nobody's"
+    );
+    sessions.extend(id, session.expires).await.unwrap();
+    assert_eq!(
+        sessions.find(id).await.unwrap(),
+        None,
+        "extending starts nothing"
+    );
+
+    sessions.start(id, &session).await.unwrap();
+    sessions.start(other, &session).await.unwrap();
+    assert_eq!(
+        sessions.find(id).await.unwrap().as_ref(),
+        Some(&session),
+        "reads back whole"
+    );
+
+    let later = session.expires + Duration::from_mins(10);
+    sessions.extend(id, later).await.unwrap();
+    assert_eq!(sessions.find(id).await.unwrap().unwrap().expires, later);
+    sessions.extend(id, session.expires).await.unwrap();
+    assert_eq!(
+        sessions.find(id).await.unwrap().unwrap().expires,
+        later,
+        "never earlier"
+    );
+
+    sessions.end(id).await.unwrap();
+    assert_eq!(sessions.find(id).await.unwrap(), None, "ended is ended");
+    sessions.extend(id, later).await.unwrap();
+    assert_eq!(sessions.find(id).await.unwrap(), None, "and is not revived");
+    sessions.end(id).await.unwrap();
+    assert_eq!(
+        sessions.find(other).await.unwrap().as_ref(),
+        Some(&session),
+        "nobody else's session"
+    );
+
+    let new = SessionToken::random().unwrap().id();
+    let tomorrow = Session {
+        user,
+        started: NOW + Duration::from_mins(30),
+        ..session.clone()
+    };
+    sessions.start(new, &tomorrow).await.unwrap();
+    assert_eq!(
+        sessions.find(other).await.unwrap().as_ref(),
+        Some(&session),
+        "what is live is not forgotten"
+    );
+}
+
+/// The promises of [`Passwords`].
+pub async fn passwords(passwords: &impl Passwords) {
+    let right = Password::parse("correct horse battery").unwrap();
+    let hash = passwords.hash(right.clone()).await.unwrap();
+    let twin = passwords.hash(right.clone()).await.unwrap();
+    assert_ne!(hash, twin, "each hash has a salt of its own");
+    assert!(passwords.is_current(&hash));
+
+    assert!(
+        passwords
+            .verify(right.clone(), Some(hash.clone()))
+            .await
+            .unwrap()
+    );
+    for wrong in [
+        "correct horse batter",
+        "correct horse batteryx",
+        "Correct horse battery",
+        "correct horse battery ",
+    ] {
+        let wrong = Password::parse(wrong).unwrap();
+        assert!(!passwords.verify(wrong, Some(hash.clone())).await.unwrap());
+    }
+    assert!(
+        !passwords.verify(right.clone(), None).await.unwrap(),
+        "nobody has no password"
+    );
+
+    let long = Password::parse(&"ü".repeat(512)).unwrap();
+    let cut = Password::parse(&"ü".repeat(511)).unwrap();
+    let hash = passwords.hash(long.clone()).await.unwrap();
+    assert!(passwords.verify(long, Some(hash.clone())).await.unwrap());
+    assert!(
+        !passwords.verify(cut, Some(hash)).await.unwrap(),
+        "nothing is cut"
+    );
+
+    for broken in [
+        "",
+        "x",
+        "$argon2id$",
+        "$2b$12$abc",
+        "$argon2id$v=19$m=8,t=1,p=1$c2FsdA",
+    ] {
+        let hash = PasswordHash::new(broken.into());
+        assert!(!passwords.is_current(&hash));
+        let outcome = passwords.verify(right.clone(), Some(hash)).await;
+        assert!(
+            outcome.is_err(),
+            "{broken:?} verifies nothing, and panics on nobody"
+        );
+    }
+}

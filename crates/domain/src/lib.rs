@@ -1,0 +1,34 @@
+//! What a visitor can do, and what that needs from the outside.
+//!
+//! Nouns are checked on their way in ([`Username`], [`Password`], [`SessionToken`]); acts hold every rule, in the order
+//! in which it happens ([`Login`], [`Register`], [`Logout`], [`Resume`]); [`ports`] say what adapters must promise, and
+//! `contract` (feature `testing`) proves that they do.
+
+#[cfg(feature = "testing")]
+pub mod contract;
+pub mod ports;
+
+mod login;
+mod logout;
+mod password;
+mod ready;
+mod register;
+mod resume;
+mod session;
+mod sign_in;
+mod user;
+mod username;
+
+pub use login::{Login, LoginError};
+pub use logout::Logout;
+pub use password::{
+    NewPassword, NotAPassword, Password, PasswordHash, PasswordPolicy, WeakPassword,
+};
+pub use ports::Outage;
+pub use ready::Ready;
+pub use register::{Register, RegisterError};
+pub use resume::Resume;
+pub use session::{Session, SessionId, SessionLimits, SessionToken};
+pub use sign_in::{Browser, NewSession, SignIn};
+pub use user::{User, UserId, Visit};
+pub use username::{NotAUsername, Username};

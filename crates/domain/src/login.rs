@@ -1,0 +1,235 @@
+use std::sync::Arc;
+
+use thiserror::Error;
+
+use crate::ports::{Passwords, Users};
+use crate::{Browser, NewSession, Outage, Password, SignIn, User, Username};
+
+/// Signing in with a password.
+pub struct Login {
+    /// The accounts.
+    pub users: Arc<dyn Users>,
+    /// What checks the password.
+    pub passwords: Arc<dyn Passwords>,
+    /// What follows once it is right.
+    pub sign_in: SignIn,
+}
+
+/// Why nobody was signed in.
+#[derive(Debug, Error)]
+pub enum LoginError {
+    /// Wrong password, or nobody by that name. Which of the two, the visitor is not told.
+    #[error("Wrong username or password.")]
+    Refused,
+    /// The outside did not answer.
+    #[error(transparent)]
+    Outage(#[from] Outage),
+}
+
+impl Login {
+    /// Starts a session for whoever knows this account's password. A hash that was made at another cost than today's is
+    /// made anew.
+    ///
+    /// # Errors
+    /// [`LoginError::Refused`] takes as long for a stranger as for a wrong password (see [`Passwords::verify`]).
+    pub async fn attempt(
+        &self,
+        username: &Username,
+        password: Password,
+        browser: &Browser,
+    ) -> Result<NewSession, LoginError> {
+        let user = self.users.find_by_username(username).await?;
+        let hash = user.as_ref().map(|user| user.password.clone());
+        let matches = self.passwords.verify(password.clone(), hash).await?;
+
+        match user {
+            Some(user) if matches => {
+                self.renew_hash(&user, password).await?;
+                Ok(self.sign_in.start(user.id, browser).await?)
+            }
+            _ => Err(LoginError::Refused),
+        }
+    }
+
+    async fn renew_hash(&self, user: &User, password: Password) -> Result<(), Outage> {
+        if self.passwords.is_current(&user.password) {
+            return Ok(());
+        }
+        let new = self.passwords.hash(password).await?;
+        self.users.replace_hash(user.id, &user.password, &new).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ports::{MockClock, MockPasswords, MockSessions, MockUsers};
+    use crate::{PasswordHash, SessionLimits, SessionToken, UserId};
+    use std::time::Duration;
+    use time::macros::datetime;
+
+    fn ada() -> User {
+        User {
+            id: UserId::new(),
+            username: Username::parse("ada").unwrap(),
+            password: PasswordHash::new("old".into()),
+            since: datetime!(2026-01-01 0:00 UTC),
+            last_login: None,
+            previous_login: None,
+        }
+    }
+
+    /// A mock without an expectation panics when it is called: what a test does not name must not happen.
+    fn login(users: MockUsers, passwords: MockPasswords, sessions: MockSessions) -> Login {
+        let users: Arc<dyn Users> = Arc::new(users);
+        let mut clock = MockClock::new();
+        clock
+            .expect_now()
+            .return_const(datetime!(2026-11-23 12:00 UTC));
+        Login {
+            users: Arc::clone(&users),
+            passwords: Arc::new(passwords),
+            sign_in: SignIn {
+                users,
+                sessions: Arc::new(sessions),
+                clock: Arc::new(clock),
+                limits: SessionLimits {
+                    idle: Duration::from_hours(1),
+                    lifetime: Duration::from_hours(24),
+                    remembered: Duration::from_hours(30 * 24),
+                },
+            },
+        }
+    }
+
+    async fn attempt(login: &Login, browser: &Browser) -> Result<NewSession, LoginError> {
+        let username = Username::parse("ada").unwrap();
+        let password = Password::parse("correct horse battery").unwrap();
+        login.attempt(&username, password, browser).await
+    }
+
+    fn knows(user: &User) -> MockUsers {
+        let user = user.clone();
+        let mut users = MockUsers::new();
+        users
+            .expect_find_by_username()
+            .return_once(move |_| Ok(Some(user)));
+        users
+    }
+
+    fn answering(matches: bool) -> MockPasswords {
+        let mut passwords = MockPasswords::new();
+        passwords
+            .expect_verify()
+            .withf(|_, hash| hash.is_some())
+            .once()
+            .return_once(move |_, _| Ok(matches));
+        passwords
+    }
+
+    #[tokio::test]
+    async fn a_stranger_costs_one_verification_and_gets_no_session() {
+        let mut users = MockUsers::new();
+        users.expect_find_by_username().return_once(|_| Ok(None));
+        let mut passwords = MockPasswords::new();
+        passwords
+            .expect_verify()
+            .withf(|_, hash| hash.is_none())
+            .once()
+            .return_once(|_, _| Ok(false));
+
+        let login = login(users, passwords, MockSessions::new());
+        let outcome = attempt(&login, &Browser::default()).await;
+        assert!(matches!(outcome, Err(LoginError::Refused)));
+    }
+
+    #[tokio::test]
+    async fn a_wrong_password_costs_one_verification_and_gets_no_session() {
+        let login = login(knows(&ada()), answering(false), MockSessions::new());
+        let outcome = attempt(&login, &Browser::default()).await;
+        assert!(matches!(outcome, Err(LoginError::Refused)));
+    }
+
+    #[tokio::test]
+    async fn the_right_password_notes_the_visit_and_starts_a_session_of_its_own() {
+        let ada = ada();
+        let id = ada.id;
+        let mut users = knows(&ada);
+        users
+            .expect_record_login()
+            .withf(move |user, visit| {
+                *user == id
+                    && visit.at == datetime!(2026-11-23 12:00 UTC)
+                    && visit.from == Some([203, 0, 113, 7].into())
+            })
+            .once()
+            .return_once(|_, _| Ok(()));
+        let mut passwords = answering(true);
+        passwords.expect_is_current().return_const(true);
+        let brought = SessionToken::random().unwrap();
+        let old = brought.id();
+        let mut sessions = MockSessions::new();
+        sessions
+            .expect_end()
+            .withf(move |ended| *ended == old)
+            .once()
+            .return_once(|_| Ok(()));
+        sessions
+            .expect_start()
+            .withf(move |started, session| *started != old && session.user == id)
+            .once()
+            .return_once(|_, _| Ok(()));
+
+        let login = login(users, passwords, sessions);
+        let browser = Browser {
+            address: Some([203, 0, 113, 7].into()),
+            session: Some(brought),
+            remember: false,
+        };
+        let session = attempt(&login, &browser).await.unwrap();
+        assert_ne!(session.token.id(), old);
+        assert_eq!(session.keep, None);
+    }
+
+    #[tokio::test]
+    async fn a_hash_of_another_cost_is_made_anew() {
+        let ada = ada();
+        let mut users = knows(&ada);
+        users
+            .expect_replace_hash()
+            .withf(|_, old, new| old.as_str() == "old" && new.as_str() == "new")
+            .once()
+            .return_once(|_, _, _| Ok(()));
+        users.expect_record_login().return_once(|_, _| Ok(()));
+        let mut passwords = answering(true);
+        passwords.expect_is_current().return_const(false);
+        passwords
+            .expect_hash()
+            .once()
+            .return_once(|_| Ok(PasswordHash::new("new".into())));
+        let mut sessions = MockSessions::new();
+        sessions.expect_start().once().return_once(|_, _| Ok(()));
+
+        let login = login(users, passwords, sessions);
+        let browser = Browser {
+            remember: true,
+            ..Browser::default()
+        };
+        let session = attempt(&login, &browser).await.unwrap();
+        assert_eq!(session.keep, Some(Duration::from_hours(30 * 24)));
+    }
+
+    #[tokio::test]
+    async fn no_session_starts_when_the_visit_cannot_be_noted() {
+        let mut users = knows(&ada());
+        users
+            .expect_record_login()
+            .return_once(|_, _| Err(Outage::during("noting a login")("gone")));
+        let mut passwords = answering(true);
+        passwords.expect_is_current().return_const(true);
+
+        let login = login(users, passwords, MockSessions::new());
+        let outcome = attempt(&login, &Browser::default()).await;
+        assert!(matches!(outcome, Err(LoginError::Outage(_))));
+    }
+}

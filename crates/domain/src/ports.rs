@@ -1,0 +1,164 @@
+//! What the acts need from the outside: one trait a need, and [`Outage`] for when it does not come.
+
+use std::error::Error as _;
+
+use async_trait::async_trait;
+use thiserror::Error;
+use time::OffsetDateTime;
+
+use crate::{Password, PasswordHash, Session, SessionId, User, UserId, Username, Visit};
+
+/// The outside did not answer. Callers can only give up: nothing in here is about the visitor, so nothing in here is
+/// shown to one.
+#[derive(Debug, Error)]
+#[error("{during} failed")]
+pub struct Outage {
+    during: &'static str,
+    source: Box<dyn std::error::Error + Send + Sync>,
+}
+
+impl Outage {
+    /// For `map_err`: `.map_err(Outage::during("finding a user"))`.
+    pub fn during<E>(during: &'static str) -> impl FnOnce(E) -> Self
+    where
+        E: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        move |source| Self {
+            during,
+            source: source.into(),
+        }
+    }
+
+    /// The outage with every cause under it, in one line: for a log or an operator, never for a visitor.
+    pub fn chain(&self) -> String {
+        let causes = std::iter::successors(self.source(), |e| (*e).source());
+        let line = causes.fold(self.to_string(), |line, cause| format!("{line}: {cause}"));
+        line.split_whitespace().collect::<Vec<_>>().join(" ")
+    }
+}
+
+/// Why [`Users::add`] kept nothing.
+#[derive(Debug, Error)]
+pub enum AddUserError {
+    /// Another account has the username.
+    #[error("the username is taken")]
+    UsernameTaken,
+    /// The store cannot be reached.
+    #[error(transparent)]
+    Outage(#[from] Outage),
+}
+
+/// The accounts.
+#[cfg_attr(any(test, feature = "testing"), mockall::automock)]
+#[async_trait]
+pub trait Users: Send + Sync {
+    /// `None` when no account has this id.
+    ///
+    /// # Errors
+    /// [`Outage`] when the store cannot be reached.
+    async fn find(&self, id: UserId) -> Result<Option<User>, Outage>;
+
+    /// `None` when no account has this username.
+    ///
+    /// # Errors
+    /// [`Outage`] when the store cannot be reached.
+    async fn find_by_username(&self, username: &Username) -> Result<Option<User>, Outage>;
+
+    /// Keeps a new account. The username is claimed in the same step: of two calls racing for it, one gets
+    /// [`AddUserError::UsernameTaken`]. Once this has answered, a crash no longer loses the account.
+    ///
+    /// # Errors
+    /// [`AddUserError`].
+    async fn add(&self, user: &User) -> Result<(), AddUserError>;
+
+    /// Makes `visit` the last login, and what was the last login the one before. Nothing happens when the account is
+    /// gone.
+    ///
+    /// # Errors
+    /// [`Outage`] when the store cannot be reached.
+    async fn record_login(&self, id: UserId, visit: &Visit) -> Result<(), Outage>;
+
+    /// Replaces the hash `old` by `new`. Nothing happens when the account no longer has `old`, so that a rehash never
+    /// undoes a change of password that came in between.
+    ///
+    /// # Errors
+    /// [`Outage`] when the store cannot be reached.
+    async fn replace_hash(
+        &self,
+        id: UserId,
+        old: &PasswordHash,
+        new: &PasswordHash,
+    ) -> Result<(), Outage>;
+}
+
+/// The running sessions. What is stored signs nobody in: a [`SessionId`] is the digest of the token that the browser
+/// holds.
+///
+/// Stores keep sessions as they are given; whether one is still live is decided by [`Resume`](crate::Resume).
+#[cfg_attr(any(test, feature = "testing"), mockall::automock)]
+#[async_trait]
+pub trait Sessions: Send + Sync {
+    /// Keeps a new session. A store may forget those that had expired when this one started.
+    ///
+    /// # Errors
+    /// [`Outage`] when the store cannot be reached.
+    async fn start(&self, id: SessionId, session: &Session) -> Result<(), Outage>;
+
+    /// `None` when there is no such session, or it was ended. One that has expired may still be there.
+    ///
+    /// # Errors
+    /// [`Outage`] when the store cannot be reached.
+    async fn find(&self, id: SessionId) -> Result<Option<Session>, Outage>;
+
+    /// Moves the expiry later, never earlier. An ended session stays ended.
+    ///
+    /// # Errors
+    /// [`Outage`] when the store cannot be reached.
+    async fn extend(&self, id: SessionId, expires: OffsetDateTime) -> Result<(), Outage>;
+
+    /// Ends a session: once this has answered, [`find`](Self::find) never finds it again. Ending one that is not there
+    /// is no error.
+    ///
+    /// # Errors
+    /// [`Outage`] when the store cannot be reached.
+    async fn end(&self, id: SessionId) -> Result<(), Outage>;
+}
+
+/// Password hashing. Slow on purpose: one call costs tens of milliseconds of CPU, spent off the async threads.
+#[cfg_attr(any(test, feature = "testing"), mockall::automock)]
+#[async_trait]
+pub trait Passwords: Send + Sync {
+    /// A hash with a salt of its own, at the configured cost, as a PHC string.
+    ///
+    /// # Errors
+    /// [`Outage`] when too many hashes are waiting already, or the worker died.
+    async fn hash(&self, password: Password) -> Result<PasswordHash, Outage>;
+
+    /// Whether `password` made `hash`. With no hash the answer is `false`, reached after the same work, so that a
+    /// stranger and a wrong password take equally long.
+    ///
+    /// # Errors
+    /// [`Outage`] when `hash` cannot be read, when too many hashes are waiting already, or the worker died.
+    async fn verify(&self, password: Password, hash: Option<PasswordHash>) -> Result<bool, Outage>;
+
+    /// Whether `hash` was made at the cost that is configured now. Costs nothing.
+    fn is_current(&self, hash: &PasswordHash) -> bool;
+}
+
+/// The time.
+#[cfg_attr(any(test, feature = "testing"), mockall::automock)]
+pub trait Clock: Send + Sync {
+    /// Now, in UTC, cut to the whole second: nothing here needs it finer, and every store keeps a second exactly.
+    fn now(&self) -> OffsetDateTime;
+}
+
+/// Something that has to answer before visitors can be served: a database, a session store.
+#[cfg_attr(any(test, feature = "testing"), mockall::automock)]
+#[async_trait]
+pub trait Backend: Send + Sync {
+    /// Answers when the backend does.
+    ///
+    /// # Errors
+    /// [`Outage`] when it does not.
+    async fn ping(&self) -> Result<(), Outage>;
+}

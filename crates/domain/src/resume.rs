@@ -1,0 +1,107 @@
+use std::sync::Arc;
+
+use crate::ports::{Clock, Sessions};
+use crate::{Outage, Session, SessionLimits, SessionToken};
+
+/// Taking a session up again, on each request that brings its token.
+pub struct Resume {
+    /// Where the sessions are kept.
+    pub sessions: Arc<dyn Sessions>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// How long sessions last.
+    pub limits: SessionLimits,
+}
+
+impl Resume {
+    /// The live session of this token; `None` when there is none: never started, ended, or expired. Its use counts.
+    ///
+    /// # Errors
+    /// [`Outage`] when the store cannot say: nobody is let in on a doubt.
+    pub async fn session(&self, token: &SessionToken) -> Result<Option<Session>, Outage> {
+        let id = token.id();
+        let Some(mut session) = self.sessions.find(id).await? else {
+            return Ok(None);
+        };
+
+        let now = self.clock.now();
+        if !session.is_live(now) {
+            self.sessions.end(id).await?;
+            return Ok(None);
+        }
+        if let Some(expires) = self.limits.extended(&session, now) {
+            self.sessions.extend(id, expires).await?;
+            session.expires = expires;
+        }
+        Ok(Some(session))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::UserId;
+    use crate::ports::{MockClock, MockSessions};
+    use std::time::Duration;
+    use time::OffsetDateTime;
+    use time::macros::datetime;
+
+    const START: OffsetDateTime = datetime!(2026-11-23 12:00 UTC);
+    const LIMITS: SessionLimits = SessionLimits {
+        idle: Duration::from_hours(1),
+        lifetime: Duration::from_hours(24),
+        remembered: Duration::from_hours(30 * 24),
+    };
+
+    fn holding(session: Option<Session>) -> MockSessions {
+        let mut sessions = MockSessions::new();
+        sessions.expect_find().once().return_once(|_| Ok(session));
+        sessions
+    }
+
+    async fn resume(sessions: MockSessions, now: OffsetDateTime) -> Option<Session> {
+        let mut clock = MockClock::new();
+        clock.expect_now().return_const(now);
+        let resume = Resume {
+            sessions: Arc::new(sessions),
+            clock: Arc::new(clock),
+            limits: LIMITS,
+        };
+        let token = SessionToken::random().unwrap();
+        resume.session(&token).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_made_up_token_is_nobody_and_starts_nothing() {
+        assert_eq!(resume(holding(None), START).await, None);
+    }
+
+    #[tokio::test]
+    async fn a_fresh_session_is_taken_up_without_a_write() {
+        let session = LIMITS.start(UserId::new(), START, false);
+        let found = resume(holding(Some(session.clone())), START).await;
+        assert_eq!(found, Some(session));
+    }
+
+    #[tokio::test]
+    async fn use_moves_the_expiry() {
+        let session = LIMITS.start(UserId::new(), START, false);
+        let now = START + Duration::from_secs(3599);
+        let mut sessions = holding(Some(session));
+        sessions
+            .expect_extend()
+            .withf(move |_, expires| *expires == now + LIMITS.idle)
+            .once()
+            .return_once(|_, _| Ok(()));
+        assert!(resume(sessions, now).await.is_some());
+    }
+
+    #[tokio::test]
+    async fn an_expired_session_is_ended_and_lets_nobody_in() {
+        let session = LIMITS.start(UserId::new(), START, false);
+        let mut sessions = holding(Some(session));
+        sessions.expect_end().once().return_once(|_| Ok(()));
+        let now = START + Duration::from_hours(1);
+        assert_eq!(resume(sessions, now).await, None);
+    }
+}

@@ -1,0 +1,227 @@
+use std::fmt;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use secrecy::{ExposeSecret, SecretBox};
+use sha2::{Digest, Sha256};
+use time::OffsetDateTime;
+
+use crate::{Outage, UserId};
+
+/// What a browser holds: 256 random bits. It prints as nothing, and no store ever sees it.
+///
+/// Source of the least size: OWASP ASVS 5.0 requirement 7.2.3, 128 bits from a CSPRNG.
+#[derive(Debug)]
+pub struct SessionToken(SecretBox<[u8; Self::BYTES]>);
+
+impl SessionToken {
+    const BYTES: usize = 32;
+
+    /// A new token, from the operating system's generator.
+    ///
+    /// # Errors
+    /// [`Outage`] when the system has no randomness to give.
+    pub fn random() -> Result<Self, Outage> {
+        let mut bytes = Box::new([0; Self::BYTES]);
+        getrandom::fill(bytes.as_mut()).map_err(Outage::during("making a session token"))?;
+        Ok(Self(SecretBox::new(bytes)))
+    }
+
+    /// Reads what [`expose`](Self::expose) wrote; `None` for anything else. That it can be read does not make it a
+    /// session's.
+    pub fn parse(text: &str) -> Option<Self> {
+        let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
+        let bytes: [u8; Self::BYTES] = bytes.try_into().ok()?;
+        Some(Self(SecretBox::new(Box::new(bytes))))
+    }
+
+    /// The cookie's value: 43 characters of base64url.
+    pub fn expose(&self) -> String {
+        URL_SAFE_NO_PAD.encode(self.0.expose_secret())
+    }
+
+    /// What stores know this session by.
+    pub fn id(&self) -> SessionId {
+        SessionId(Sha256::digest(self.0.expose_secret()).into())
+    }
+}
+
+impl Clone for SessionToken {
+    fn clone(&self) -> Self {
+        Self(SecretBox::new(Box::new(*self.0.expose_secret())))
+    }
+}
+
+/// A session's name in a store: the SHA-256 of its token, which does not lead back to the token.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct SessionId(pub [u8; 32]);
+
+impl fmt::Debug for SessionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SessionId(..)")
+    }
+}
+
+/// Somebody's being signed in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Session {
+    /// Who.
+    pub user: UserId,
+    /// Since when.
+    pub started: OffsetDateTime,
+    /// When it is over unless it is used before: never after `ends`.
+    pub expires: OffsetDateTime,
+    /// When it is over however much it is used.
+    pub ends: OffsetDateTime,
+}
+
+/// How long sessions last.
+#[derive(Debug, Clone, Copy)]
+pub struct SessionLimits {
+    /// How long an ordinary session lasts without being used.
+    pub idle: Duration,
+    /// How long an ordinary session lasts at most.
+    pub lifetime: Duration,
+    /// How long a session lasts, used or not, that its owner asked to keep.
+    pub remembered: Duration,
+}
+
+impl SessionLimits {
+    /// A use is written down when it moves the expiry by this much: reading is not to become writing.
+    const STEP: Duration = Duration::from_mins(1);
+
+    /// The session of a sign-in at `now`.
+    pub(crate) fn start(&self, user: UserId, now: OffsetDateTime, remember: bool) -> Session {
+        let (expires, ends) = if remember {
+            (now + self.remembered, now + self.remembered)
+        } else {
+            (now + self.idle.min(self.lifetime), now + self.lifetime)
+        };
+        Session {
+            user,
+            started: now,
+            expires,
+            ends,
+        }
+    }
+
+    /// The expiry to write down after a use at `now`, where there is one to write. A remembered session has none: it
+    /// expires when it ends.
+    pub(crate) fn extended(
+        &self,
+        session: &Session,
+        now: OffsetDateTime,
+    ) -> Option<OffsetDateTime> {
+        let expires = (now + self.idle).min(session.ends);
+        let due = expires - session.expires >= Self::STEP
+            || (expires == session.ends && expires > session.expires);
+        due.then_some(expires)
+    }
+}
+
+impl Session {
+    /// Whether it still signs anybody in.
+    pub(crate) fn is_live(&self, now: OffsetDateTime) -> bool {
+        now < self.expires && now < self.ends
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::HashSet;
+    use time::macros::datetime;
+
+    const NOW: OffsetDateTime = datetime!(2026-11-23 12:00 UTC);
+
+    fn limits() -> SessionLimits {
+        SessionLimits {
+            idle: Duration::from_hours(1),
+            lifetime: Duration::from_hours(24),
+            remembered: Duration::from_hours(30 * 24),
+        }
+    }
+
+    #[test]
+    fn a_token_survives_the_cookie_and_nothing_else_is_one() {
+        let token = SessionToken::random().unwrap();
+        let cookie = token.expose();
+        assert_eq!(cookie.len(), 43);
+        assert_eq!(SessionToken::parse(&cookie).unwrap().id(), token.id());
+        for odd in [
+            "",
+            "x",
+            &cookie[1..],
+            &format!("{cookie}A"),
+            &format!("{cookie}="),
+        ] {
+            assert!(SessionToken::parse(odd).is_none(), "{odd:?}");
+        }
+    }
+
+    #[test]
+    fn tokens_do_not_repeat_and_do_not_print() {
+        let tokens: HashSet<String> = (0..10_000)
+            .map(|_| SessionToken::random().unwrap().expose())
+            .collect();
+        assert_eq!(tokens.len(), 10_000);
+
+        let token = SessionToken::random().unwrap();
+        let printed = format!("{token:?} {:?}", token.id());
+        assert!(printed.ends_with("SessionId(..)"), "{printed}");
+        assert!(!printed.contains(&token.expose()));
+    }
+
+    #[test]
+    fn an_unused_session_is_over_after_the_idle_limit() {
+        let session = limits().start(UserId::new(), NOW, false);
+        assert!(session.is_live(NOW + Duration::from_secs(3599)));
+        assert!(!session.is_live(NOW + Duration::from_hours(1)));
+    }
+
+    #[test]
+    fn a_used_session_is_over_after_the_overall_limit() {
+        let mut session = limits().start(UserId::new(), NOW, false);
+        let mut now = NOW;
+        while session.is_live(now) {
+            if let Some(expires) = limits().extended(&session, now) {
+                session.expires = expires;
+            }
+            now += Duration::from_secs(30);
+        }
+        assert_eq!(now, NOW + Duration::from_hours(24));
+    }
+
+    #[test]
+    fn use_is_written_down_once_a_minute() {
+        let session = limits().start(UserId::new(), NOW, false);
+        assert_eq!(
+            limits().extended(&session, NOW + Duration::from_secs(59)),
+            None
+        );
+        assert_eq!(
+            limits().extended(&session, NOW + Duration::from_mins(1)),
+            Some(NOW + Duration::from_mins(61))
+        );
+    }
+
+    #[test]
+    fn a_remembered_session_needs_no_use_and_ends_after_its_own_limit() {
+        let session = limits().start(UserId::new(), NOW, true);
+        let last = NOW + Duration::from_secs(30 * 24 * 3600 - 1);
+        assert!(session.is_live(last));
+        assert_eq!(limits().extended(&session, last), None);
+        assert!(!session.is_live(last + Duration::from_secs(1)));
+    }
+
+    proptest! {
+        #[test]
+        fn no_cookie_value_panics(text in ".{0,60}") {
+            if let Some(token) = SessionToken::parse(&text) {
+                prop_assert_eq!(token.expose(), text);
+            }
+        }
+    }
+}

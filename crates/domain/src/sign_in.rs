@@ -1,0 +1,66 @@
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::ports::{Clock, Sessions, Users};
+use crate::{Outage, SessionLimits, SessionToken, UserId, Visit};
+
+/// What comes after proof, the same for every proof: the visit is noted and a new session starts.
+pub struct SignIn {
+    /// Where the visit is noted.
+    pub users: Arc<dyn Users>,
+    /// Where the session is kept.
+    pub sessions: Arc<dyn Sessions>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// How long the session lasts.
+    pub limits: SessionLimits,
+}
+
+/// The browser that asks.
+#[derive(Debug, Clone, Default)]
+pub struct Browser {
+    /// Its address, where the server saw one.
+    pub address: Option<IpAddr>,
+    /// The session token it holds already, live or not. Signing in ends that session, so that none outlives a change
+    /// of who is signed in.
+    pub session: Option<SessionToken>,
+    /// Whether its owner asked to be kept signed in.
+    pub remember: bool,
+}
+
+/// A session that has just started.
+#[derive(Debug)]
+pub struct NewSession {
+    /// What the browser is to hold.
+    pub token: SessionToken,
+    /// How long it may keep it; `None`: until it is closed.
+    pub keep: Option<Duration>,
+}
+
+impl SignIn {
+    /// Signs `user` in. The token is always a new one: what a browser brought along is never adopted.
+    pub(crate) async fn start(
+        &self,
+        user: UserId,
+        browser: &Browser,
+    ) -> Result<NewSession, Outage> {
+        let now = self.clock.now();
+        let visit = Visit {
+            at: now,
+            from: browser.address,
+        };
+        self.users.record_login(user, &visit).await?;
+
+        if let Some(old) = &browser.session {
+            self.sessions.end(old.id()).await?;
+        }
+        let token = SessionToken::random()?;
+        let session = self.limits.start(user, now, browser.remember);
+        self.sessions.start(token.id(), &session).await?;
+        Ok(NewSession {
+            token,
+            keep: browser.remember.then_some(self.limits.remembered),
+        })
+    }
+}
