@@ -1,0 +1,6 @@
+//! The rows, as the migrations made them.
+
+#![expect(unreachable_pub, reason = "SeaORM's derives make public items")]
+
+pub(crate) mod session;
+pub(crate) mod user;

@@ -1,0 +1,117 @@
+use std::net::IpAddr;
+
+use async_trait::async_trait;
+use sea_orm::sea_query::Expr;
+use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, QueryFilter, Set, SqlErr};
+use time::OffsetDateTime;
+use vestibule_domain::ports::{AddUserError, Users};
+use vestibule_domain::{Outage, PasswordHash, User, UserId, Username, Visit};
+
+use crate::Sql;
+use crate::entity::user::{ActiveModel, Column, Entity, Model};
+
+/// [`Users`] in a SQL database.
+pub struct SqlUsers(pub Sql);
+
+#[async_trait]
+impl Users for SqlUsers {
+    async fn find(&self, id: UserId) -> Result<Option<User>, Outage> {
+        Entity::find_by_id(id.0)
+            .one(&self.0.read)
+            .await
+            .map_err(Outage::during("finding a user"))?
+            .map(user)
+            .transpose()
+    }
+
+    async fn find_by_username(&self, username: &Username) -> Result<Option<User>, Outage> {
+        Entity::find()
+            .filter(Column::Username.eq(username.as_str()))
+            .one(&self.0.read)
+            .await
+            .map_err(Outage::during("finding a user by name"))?
+            .map(user)
+            .transpose()
+    }
+
+    async fn add(&self, user: &User) -> Result<(), AddUserError> {
+        let (last_login_at, last_login_from) = columns(user.last_login.as_ref());
+        let (previous_login_at, previous_login_from) = columns(user.previous_login.as_ref());
+        let row = ActiveModel {
+            id: Set(user.id.0),
+            username: Set(user.username.as_str().to_owned()),
+            password_hash: Set(user.password.as_str().to_owned()),
+            created_at: Set(user.since),
+            last_login_at: Set(last_login_at),
+            last_login_from: Set(last_login_from),
+            previous_login_at: Set(previous_login_at),
+            previous_login_from: Set(previous_login_from),
+        };
+        match row.insert(&self.0.write).await {
+            Ok(_) => Ok(()),
+            Err(e) if matches!(e.sql_err(), Some(SqlErr::UniqueConstraintViolation(_))) => {
+                Err(AddUserError::UsernameTaken)
+            }
+            Err(e) => Err(Outage::during("adding a user")(e).into()),
+        }
+    }
+
+    async fn record_login(&self, id: UserId, visit: &Visit) -> Result<(), Outage> {
+        let (at, from) = columns(Some(visit));
+        Entity::update_many()
+            .col_expr(Column::PreviousLoginAt, Expr::col(Column::LastLoginAt))
+            .col_expr(Column::PreviousLoginFrom, Expr::col(Column::LastLoginFrom))
+            .col_expr(Column::LastLoginAt, Expr::value(at))
+            .col_expr(Column::LastLoginFrom, Expr::value(from))
+            .filter(Column::Id.eq(id.0))
+            .exec(&self.0.write)
+            .await
+            .map(drop)
+            .map_err(Outage::during("noting a login"))
+    }
+
+    async fn replace_hash(
+        &self,
+        id: UserId,
+        old: &PasswordHash,
+        new: &PasswordHash,
+    ) -> Result<(), Outage> {
+        Entity::update_many()
+            .col_expr(Column::PasswordHash, Expr::value(new.as_str()))
+            .filter(Column::Id.eq(id.0))
+            .filter(Column::PasswordHash.eq(old.as_str()))
+            .exec(&self.0.write)
+            .await
+            .map(drop)
+            .map_err(Outage::during("replacing a password hash"))
+    }
+}
+
+fn columns(visit: Option<&Visit>) -> (Option<OffsetDateTime>, Option<String>) {
+    let at = visit.map(|visit| visit.at);
+    let from = visit.and_then(|visit| visit.from);
+    (at, from.map(|address| address.to_string()))
+}
+
+/// A row is checked on its way in: one that was edited by hand into nonsense is an [`Outage`], never a panic.
+fn user(row: Model) -> Result<User, Outage> {
+    const DURING: &str = "reading a user's row";
+    Ok(User {
+        id: UserId(row.id),
+        username: Username::parse(&row.username).map_err(Outage::during(DURING))?,
+        password: PasswordHash::new(row.password_hash),
+        since: row.created_at,
+        last_login: visit(row.last_login_at, row.last_login_from.as_deref())
+            .map_err(Outage::during(DURING))?,
+        previous_login: visit(row.previous_login_at, row.previous_login_from.as_deref())
+            .map_err(Outage::during(DURING))?,
+    })
+}
+
+fn visit(
+    at: Option<OffsetDateTime>,
+    from: Option<&str>,
+) -> Result<Option<Visit>, std::net::AddrParseError> {
+    let from = from.map(str::parse::<IpAddr>).transpose()?;
+    Ok(at.map(|at| Visit { at, from }))
+}

@@ -1,0 +1,21 @@
+//! The database schema, one step a file. A step that was released is never edited: the next one corrects it.
+
+#![expect(elided_lifetimes_in_paths, reason = "`MigrationTrait` is declared so")]
+
+use sea_orm_migration::prelude::*;
+
+mod m20261123_000001_users;
+mod m20261123_000002_sessions;
+
+/// All steps, oldest first.
+pub struct Migrator;
+
+#[async_trait::async_trait]
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![
+            Box::new(m20261123_000001_users::Migration),
+            Box::new(m20261123_000002_sessions::Migration),
+        ]
+    }
+}
