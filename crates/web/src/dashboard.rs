@@ -1,0 +1,87 @@
+use std::sync::Arc;
+
+use rocket::http::Status;
+use rocket::serde::Serialize;
+use rocket::{State, get};
+use rocket_dyn_templates::{Template, context};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+use time::macros::format_description;
+use vestibule_domain::Visit;
+use vestibule_domain::ports::Users;
+
+use crate::csrf::Csrf;
+use crate::guard::SignedIn;
+use crate::refusal::Refusal;
+
+#[get("/dashboard")]
+pub(crate) async fn get(
+    signed_in: SignedIn,
+    csrf: Csrf,
+    users: &State<Arc<dyn Users>>,
+) -> Result<Template, Refusal> {
+    // An account that went while its session was live is nobody's.
+    let Some(user) = users.find(signed_in.0.user).await? else {
+        return Err(Refusal::Page(Status::Unauthorized));
+    };
+    Ok(Template::render(
+        "dashboard.html",
+        context! {
+            csrf: csrf.0,
+            username: user.username.as_str(),
+            member_since: Moment::day(user.since),
+            last_login: user.last_login.map(Seen::from),
+            previous_login: user.previous_login.map(Seen::from),
+        },
+    ))
+}
+
+/// A time for people and for machines.
+#[derive(Serialize)]
+#[serde(crate = "rocket::serde")]
+struct Moment {
+    text: String,
+    iso: String,
+}
+
+impl Moment {
+    fn day(at: OffsetDateTime) -> Self {
+        let day = format_description!("[day padding:none] [month repr:long] [year]");
+        Self::new(at, at.format(day))
+    }
+
+    fn minute(at: OffsetDateTime) -> Self {
+        let minute =
+            format_description!("[day padding:none] [month repr:long] [year], [hour]:[minute] UTC");
+        Self::new(at, at.format(minute))
+    }
+
+    fn new(at: OffsetDateTime, text: Result<String, time::error::Format>) -> Self {
+        let iso = at.format(&Rfc3339).unwrap_or_default();
+        Self {
+            text: text.unwrap_or_else(|_| iso.clone()),
+            iso,
+        }
+    }
+}
+
+/// When and from where somebody came.
+#[derive(Serialize)]
+#[serde(crate = "rocket::serde")]
+struct Seen {
+    #[serde(flatten)]
+    at: Moment,
+    from: String,
+}
+
+impl From<Visit> for Seen {
+    fn from(visit: Visit) -> Self {
+        Self {
+            at: Moment::minute(visit.at),
+            from: visit.from.map_or_else(
+                || "an unknown address".to_owned(),
+                |address| address.to_string(),
+            ),
+        }
+    }
+}

@@ -1,0 +1,63 @@
+use rocket::http::Status;
+use rocket::response::{self, Responder};
+use rocket::{Request, catch};
+use rocket_dyn_templates::{Template, context};
+
+/// An error page, which says when to come back where there is something to wait for.
+pub(crate) struct ErrorPage(Status, Template);
+
+/// What a browser or a balancer is told to wait, in seconds: longer than a database or a queue of hashes needs to
+/// recover, shorter than anybody's patience.
+const RETRY_AFTER_SECS: &str = "5";
+
+impl<'r> Responder<'r, 'static> for ErrorPage {
+    fn respond_to(self, req: &'r Request<'_>) -> response::Result<'static> {
+        let mut answer = (self.0, self.1).respond_to(req)?;
+        if matches!(self.0.code, 429 | 503) {
+            answer.set_raw_header("Retry-After", RETRY_AFTER_SECS);
+        }
+        Ok(answer)
+    }
+}
+
+pub(crate) fn page(status: Status, title: &str, text: &str) -> Template {
+    let status = status.code;
+    Template::render("error.html", context! { status, title, text })
+}
+
+/// Draws every 4xx and 5xx but 401. Nothing in it comes from the request or from the error.
+#[catch(default)]
+pub(crate) fn any(status: Status, _req: &Request<'_>) -> ErrorPage {
+    let (title, text) = match status.code {
+        403 => (
+            "This form was not accepted",
+            "It did not come from one of our own pages, the page was open for too long, or cookies are blocked for this \
+             site. Open the page again and send the form once more.",
+        ),
+        404 => (
+            "There is no such page",
+            "The address may have a typing error in it, or the page has moved.",
+        ),
+        413 | 414 | 431 => (
+            "That was too much",
+            "What was sent is larger than anything that fits here.",
+        ),
+        415 | 422 | 400 => (
+            "That could not be read",
+            "What was sent does not fit the page that it was sent to. Open the page again and send the form once more.",
+        ),
+        429 => (
+            "Too many attempts",
+            "Please wait a little before you try again.",
+        ),
+        503 => (
+            "We cannot answer just now",
+            "Something that we need does not answer. Nothing is lost; please try again in a moment.",
+        ),
+        _ => (
+            "Something went wrong",
+            "The fault is ours, and it has been noted. Please try again.",
+        ),
+    };
+    ErrorPage(status, page(status, title, text))
+}

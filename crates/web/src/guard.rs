@@ -1,0 +1,112 @@
+use rocket::State;
+use rocket::catch;
+use rocket::http::{CookieJar, Method, Status};
+use rocket::outcome::try_outcome;
+use rocket::request::{FromRequest, Outcome, Request};
+use rocket::response::Redirect;
+use rocket::uri;
+use vestibule_domain::{Browser, Resume, Session, SessionToken};
+
+use crate::Site;
+use crate::next::Next;
+use crate::refusal::report;
+
+/// The managed [`Site`].
+pub(crate) fn site<'r>(req: &'r Request<'_>) -> &'r Site {
+    req.rocket()
+        .state()
+        .unwrap_or_else(|| unreachable!("the site is managed before anything is served"))
+}
+
+/// Whoever holds a live session. A route that takes this argument is a route for signed-in people; there is no second
+/// list of protected paths.
+pub(crate) struct SignedIn(pub Session);
+
+#[rocket::async_trait]
+impl<'r> FromRequest<'r> for SignedIn {
+    type Error = ();
+
+    async fn from_request(req: &'r Request<'_>) -> Outcome<Self, ()> {
+        match try_outcome!(req.guard::<Visitor>().await).session {
+            Some(session) => Outcome::Success(Self(session)),
+            None => Outcome::Forward(Status::Unauthorized),
+        }
+    }
+}
+
+/// Anybody, and their session where they have a live one. When the store cannot say, nobody is taken for a stranger:
+/// the answer is 503.
+pub(crate) struct Visitor {
+    pub session: Option<Session>,
+}
+
+#[rocket::async_trait]
+impl<'r> FromRequest<'r> for Visitor {
+    type Error = ();
+
+    async fn from_request(req: &'r Request<'_>) -> Outcome<Self, ()> {
+        match req.local_cache_async(session(req)).await {
+            Ok(session) => Outcome::Success(Self {
+                session: session.clone(),
+            }),
+            Err(status) => Outcome::Error((*status, ())),
+        }
+    }
+}
+
+async fn session(req: &Request<'_>) -> Result<Option<Session>, Status> {
+    let resume = req
+        .rocket()
+        .state::<Resume>()
+        .ok_or(Status::InternalServerError)?;
+    match token(site(req), req.cookies()) {
+        Some(token) => resume.session(&token).await.map_err(|e| report(&e)),
+        None => Ok(None),
+    }
+}
+
+fn token(site: &Site, jar: &CookieJar<'_>) -> Option<SessionToken> {
+    SessionToken::parse(jar.get(site.session_cookie())?.value())
+}
+
+/// The browser that asks, as the acts want to know it.
+pub(crate) struct Asking(Browser);
+
+impl Asking {
+    pub(crate) fn browser(self, remember: bool) -> Browser {
+        Browser { remember, ..self.0 }
+    }
+}
+
+#[rocket::async_trait]
+impl<'r> FromRequest<'r> for Asking {
+    type Error = ();
+
+    async fn from_request(req: &'r Request<'_>) -> Outcome<Self, ()> {
+        Outcome::Success(Self(Browser {
+            address: req.client_ip(),
+            session: token(site(req), req.cookies()),
+            remember: false,
+        }))
+    }
+}
+
+/// What every [`SignedIn`] route answers to everyone else: the login page, and from there back to where they wanted to
+/// be. A session cookie that is worth nothing is taken away.
+#[catch(401)]
+pub(crate) fn sign_in_first(req: &Request<'_>) -> Redirect {
+    let site = site(req);
+    site.remove(req.cookies(), site.session_cookie());
+    let next = (req.method() == Method::Get)
+        .then(|| Next::parse(&req.uri().to_string()))
+        .flatten();
+    Redirect::to(uri!(crate::login::get(
+        next = next.as_ref().map(Next::as_str)
+    )))
+}
+
+/// What a sign-in leaves in the browser: the session, and no more a stranger's cookie.
+pub(crate) fn welcome(site: &State<Site>, jar: &CookieJar<'_>, new: &vestibule_domain::NewSession) {
+    site.add(jar, site.session_cookie(), new.token.expose(), new.keep);
+    site.remove(jar, site.visitor_cookie());
+}

@@ -1,0 +1,51 @@
+//! The pages: what a request becomes, and what an answer looks like. Every rule of the house is elsewhere, in the
+//! domain; here are forms, cookies, status codes and headers.
+
+#![expect(
+    clippy::needless_pass_by_value,
+    reason = "Rocket hands guards over by value"
+)]
+
+mod csrf;
+mod dashboard;
+mod error;
+mod form;
+mod guard;
+mod headers;
+mod health;
+mod home;
+mod login;
+mod logout;
+mod next;
+mod refusal;
+mod register;
+mod site;
+mod static_files;
+mod templates;
+
+pub use headers::headers;
+pub use site::Site;
+pub use static_files::StaticFiles;
+pub use templates::{Pages, PagesError};
+
+/// Every page. They need, managed by Rocket: [`Site`], the acts `Login`, `Register`, `Logout`, `Resume` and `Ready`,
+/// `Arc<PasswordPolicy>` and `Arc<dyn Users>`; and [`Pages`] attached.
+pub fn routes() -> Vec<rocket::Route> {
+    rocket::routes![
+        home::get,
+        login::get,
+        login::post,
+        register::get,
+        register::post,
+        logout::post,
+        dashboard::get,
+        static_files::get,
+        health::live,
+        health::ready,
+    ]
+}
+
+/// What is shown where a page cannot be.
+pub fn catchers() -> Vec<rocket::Catcher> {
+    rocket::catchers![guard::sign_in_first, error::any]
+}

@@ -1,0 +1,128 @@
+use rocket::form::FromForm;
+use rocket::http::{CookieJar, Status};
+use rocket::response::Redirect;
+use rocket::{State, get, post, uri};
+use rocket_dyn_templates::{Template, context};
+use vestibule_domain::{Login, LoginError, Password, Register, Username};
+
+use crate::Site;
+use crate::csrf::Csrf;
+use crate::form::{OwnForm, SecretField};
+use crate::guard::{Asking, Visitor, welcome};
+use crate::next::Next;
+use crate::refusal::{Problem, Refusal};
+
+#[derive(FromForm)]
+pub(crate) struct LoginForm {
+    username: String,
+    password: SecretField,
+    #[field(name = "csrf")]
+    _csrf: String,
+    next: Option<String>,
+    remember: Option<bool>,
+}
+
+#[get("/login?<next>")]
+pub(crate) fn get(
+    next: Option<&str>,
+    visitor: Visitor,
+    csrf: Csrf,
+    register: &State<Register>,
+) -> Result<Template, Refusal> {
+    let next = next.and_then(Next::parse);
+    if visitor.session.is_some() {
+        return Err(Refusal::Onward(Box::new(onward(next))));
+    }
+    Ok(page(
+        &csrf,
+        register,
+        &Typed {
+            next,
+            ..Typed::default()
+        },
+        &[],
+    ))
+}
+
+#[post("/login", data = "<form>")]
+pub(crate) async fn post(
+    form: OwnForm<LoginForm>,
+    asking: Asking,
+    csrf: Csrf,
+    login: &State<Login>,
+    register: &State<Register>,
+    site: &State<Site>,
+    jar: &CookieJar<'_>,
+) -> Result<Redirect, Refusal> {
+    let OwnForm(form) = form;
+    let typed = Typed {
+        username: form.username,
+        next: form.next.as_deref().and_then(Next::parse),
+        remember: form.remember == Some(true),
+    };
+    let again = |status, problems: &[Problem]| {
+        let page = page(&csrf, register, &typed, problems);
+        Refusal::Again((status, Box::new(page)))
+    };
+
+    let username = Username::parse(&typed.username);
+    let password = Password::parse(form.password.expose());
+    let (username, password) = match (username, password) {
+        (Ok(username), Ok(password)) => (username, password),
+        (username, password) => {
+            let problems = Problem::of_fields(username.err(), password.err());
+            return Err(again(Status::UnprocessableEntity, &problems));
+        }
+    };
+
+    match login
+        .attempt(&username, password, &asking.browser(typed.remember))
+        .await
+    {
+        Ok(session) => {
+            welcome(site, jar, &session);
+            Ok(onward(typed.next))
+        }
+        Err(LoginError::Refused) => Err(again(
+            Status::Unauthorized,
+            &[Problem::with_all(&LoginError::Refused)],
+        )),
+        Err(LoginError::Outage(outage)) => Err(outage.into()),
+    }
+}
+
+/// Where somebody signed in goes: where they wanted to be, or home.
+pub(crate) fn onward(next: Option<Next>) -> Redirect {
+    match next {
+        Some(next) => Redirect::to(next.as_str().to_owned()),
+        None => Redirect::to(uri!(crate::dashboard::get)),
+    }
+}
+
+/// What the visitor typed, less the password.
+#[derive(Default)]
+struct Typed {
+    username: String,
+    next: Option<Next>,
+    remember: bool,
+}
+
+fn page(csrf: &Csrf, register: &Register, typed: &Typed, problems: &[Problem]) -> Template {
+    let next = typed.next.as_ref().map(Next::as_str);
+    let register_href = register
+        .open
+        .then(|| uri!(crate::register::get(next = next)).to_string());
+    let notice = (next.is_some() && problems.is_empty()).then_some("Sign in to go on.");
+    Template::render(
+        "login.html",
+        context! {
+            csrf: &csrf.0,
+            username: &typed.username,
+            remember: typed.remember,
+            next,
+            register_href,
+            notice,
+            problems,
+        },
+    )
+}

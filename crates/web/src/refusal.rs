@@ -1,0 +1,61 @@
+use rocket::http::Status;
+use rocket::response::{Redirect, Responder};
+use rocket::serde::Serialize;
+use rocket_dyn_templates::Template;
+use tracing::error;
+use vestibule_domain::{NotAPassword, NotAUsername, Outage};
+
+/// Every way a page declines.
+#[derive(Responder)]
+pub(crate) enum Refusal {
+    /// The visitor's to mend: the same form, saying what to change.
+    Again((Status, Box<Template>)),
+    /// Not meant for somebody who is signed in already.
+    Onward(Box<Redirect>),
+    /// Not for the visitor to mend here: the error page of this status.
+    Page(Status),
+}
+
+impl From<Outage> for Refusal {
+    fn from(outage: Outage) -> Self {
+        Self::Page(report(&outage))
+    }
+}
+
+/// Logs an outage with every cause under it: the one place that does.
+pub(crate) fn report(outage: &Outage) -> Status {
+    error!("{}", outage.chain());
+    Status::ServiceUnavailable
+}
+
+/// What is wrong with a form, beside the field that it is about.
+#[derive(Serialize)]
+#[serde(crate = "rocket::serde")]
+pub(crate) struct Problem {
+    /// The field's name; empty for the form as a whole.
+    field: &'static str,
+    text: String,
+}
+
+impl Problem {
+    pub(crate) fn with(field: &'static str, why: &impl ToString) -> Self {
+        Self {
+            field,
+            text: why.to_string(),
+        }
+    }
+
+    /// What is wrong with each of the two fields that every sign-in has.
+    pub(crate) fn of_fields(
+        username: Option<NotAUsername>,
+        password: Option<NotAPassword>,
+    ) -> Vec<Self> {
+        let username = username.map(|why| Self::with("username", &why));
+        let password = password.map(|why| Self::with("password", &why));
+        username.into_iter().chain(password).collect()
+    }
+
+    pub(crate) fn with_all(why: &impl ToString) -> Self {
+        Self::with("", why)
+    }
+}

@@ -1,0 +1,141 @@
+use std::sync::Arc;
+
+use rocket::form::FromForm;
+use rocket::http::{CookieJar, Status};
+use rocket::response::Redirect;
+use rocket::{State, get, post, tokio, uri};
+use rocket_dyn_templates::{Template, context};
+use vestibule_domain::{
+    NewPassword, Outage, Password, PasswordPolicy, Register, RegisterError, Username, WeakPassword,
+};
+
+use crate::Site;
+use crate::csrf::Csrf;
+use crate::error;
+use crate::form::{OwnForm, SecretField};
+use crate::guard::{Asking, Visitor, welcome};
+use crate::login::onward;
+use crate::next::Next;
+use crate::refusal::{Problem, Refusal};
+
+#[derive(FromForm)]
+pub(crate) struct RegisterForm {
+    username: String,
+    password: SecretField,
+    #[field(name = "csrf")]
+    _csrf: String,
+    next: Option<String>,
+}
+
+#[get("/register?<next>")]
+pub(crate) fn get(
+    next: Option<&str>,
+    visitor: Visitor,
+    csrf: Csrf,
+    register: &State<Register>,
+    policy: &State<Arc<PasswordPolicy>>,
+) -> Result<Template, Refusal> {
+    let next = next.and_then(Next::parse);
+    if visitor.session.is_some() {
+        return Err(Refusal::Onward(Box::new(onward(next))));
+    }
+    if !register.open {
+        return Err(closed());
+    }
+    Ok(page(&csrf, policy, "", next.as_ref(), &[]))
+}
+
+#[post("/register", data = "<form>")]
+pub(crate) async fn post(
+    form: OwnForm<RegisterForm>,
+    asking: Asking,
+    csrf: Csrf,
+    register: &State<Register>,
+    policy: &State<Arc<PasswordPolicy>>,
+    site: &State<Site>,
+    jar: &CookieJar<'_>,
+) -> Result<Redirect, Refusal> {
+    let OwnForm(form) = form;
+    let next = form.next.as_deref().and_then(Next::parse);
+    let again = |status, problems: &[Problem]| {
+        let page = page(&csrf, policy, &form.username, next.as_ref(), problems);
+        Refusal::Again((status, Box::new(page)))
+    };
+
+    let username = Username::parse(&form.username);
+    let password = Password::parse(form.password.expose());
+    let (username, password) = match (username, password) {
+        (Ok(username), Ok(password)) => (username, password),
+        (username, password) => {
+            let problems = Problem::of_fields(username.err(), password.err());
+            return Err(again(Status::UnprocessableEntity, &problems));
+        }
+    };
+    let password = match choose(policy, password, &username).await? {
+        Ok(password) => password,
+        Err(why) => {
+            let problem = Problem::with("password", &why);
+            return Err(again(Status::UnprocessableEntity, &[problem]));
+        }
+    };
+
+    match register
+        .attempt(username, password, &asking.browser(false))
+        .await
+    {
+        Ok(session) => {
+            welcome(site, jar, &session);
+            Ok(onward(next))
+        }
+        Err(RegisterError::Closed) => Err(closed()),
+        Err(RegisterError::UsernameTaken) => Err(again(
+            Status::Conflict,
+            &[Problem::with("username", &RegisterError::UsernameTaken)],
+        )),
+        Err(RegisterError::Outage(outage)) => Err(outage.into()),
+    }
+}
+
+/// Asks the policy, off the async threads.
+async fn choose(
+    policy: &Arc<PasswordPolicy>,
+    password: Password,
+    username: &Username,
+) -> Result<Result<NewPassword, WeakPassword>, Outage> {
+    let policy = Arc::clone(policy);
+    let username = username.clone();
+    tokio::task::spawn_blocking(move || policy.check(password, &username))
+        .await
+        .map_err(Outage::during("judging a password"))
+}
+
+fn closed() -> Refusal {
+    let status = Status::Forbidden;
+    let page = error::page(
+        status,
+        "Registration is closed",
+        "New accounts are made by whoever runs this site. Ask them for one.",
+    );
+    Refusal::Again((status, Box::new(page)))
+}
+
+fn page(
+    csrf: &Csrf,
+    policy: &PasswordPolicy,
+    username: &str,
+    next: Option<&Next>,
+    problems: &[Problem],
+) -> Template {
+    let next = next.map(Next::as_str);
+    Template::render(
+        "register.html",
+        context! {
+            csrf: &csrf.0,
+            username,
+            next,
+            min_length: policy.min_length,
+            login_href: uri!(crate::login::get(next = next)).to_string(),
+            problems,
+        },
+    )
+}
