@@ -1,0 +1,194 @@
+//! What an operator can set: defaults, then a file, then the environment.
+//!
+//! The file is `config/vestibule.toml` in the working folder, or whatever
+//! `VESTIBULE_CONFIG` names. The variable of `server.port` is
+//! `VESTIBULE_SERVER__PORT`. Both may stay away: the defaults run.
+
+mod keys;
+mod layers;
+mod sections;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fmt::Display;
+use std::path::Path;
+
+use figment::Source;
+use figment::value::Value;
+use humantime::format_duration;
+use secrecy::SecretString;
+use thiserror::Error;
+use url::Url;
+
+use self::keys::KEYS;
+pub use self::sections::{Database, Level, Log, Mode, Passwords, Registration, Server, Sessions};
+
+/// Every setting. Fields may be changed freely, in tests above all: only
+/// [`Config::load`] checks them.
+#[derive(Debug, Clone, Default)]
+pub struct Config {
+    /// Where pages are served, and under which name.
+    pub server: Server,
+    /// Where accounts are kept.
+    pub database: Database,
+    /// How long a sign-in lasts.
+    pub sessions: Sessions,
+    /// What a password must be, and what hashing it costs.
+    pub passwords: Passwords,
+    /// Who may make an account.
+    pub registration: Registration,
+    /// What is written down.
+    pub log: Log,
+    /// What other keys are derived from. `None`: to be made on first run.
+    pub secret_key: Option<SecretString>,
+    /// Where each key was set; a key that kept its default is missing.
+    sources: BTreeMap<&'static str, Source>,
+}
+
+/// One key as `vestibule check` prints it: nothing in here is secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Row {
+    /// Its name, such as `server.port`.
+    pub key: &'static str,
+    /// Its value, a secret masked, an unset one told in words.
+    pub value: String,
+    /// See [`Config::source_of`].
+    pub source: String,
+}
+
+/// A setting that cannot be used, in one sentence for the operator: which key,
+/// where it was set, what was found (never a secret) and what is expected.
+#[derive(Debug, Error)]
+#[error("{0}")]
+pub struct BadConfig(String);
+
+impl Config {
+    /// The settings of this process.
+    ///
+    /// # Errors
+    /// [`BadConfig`] for the first thing in the file or in a `VESTIBULE_`
+    /// variable that is unknown or cannot be used.
+    pub fn load() -> Result<Self, BadConfig> {
+        Self::from(Path::new(""), std::env::vars_os())
+    }
+
+    /// The settings of a process that works in `folder` and has `variables`.
+    ///
+    /// # Errors
+    /// As [`Config::load`].
+    pub fn from(
+        folder: &Path,
+        variables: impl IntoIterator<Item = (OsString, OsString)>,
+    ) -> Result<Self, BadConfig> {
+        let figment = layers::read(folder, variables)?;
+        let mut config = Self::default();
+
+        for key in KEYS {
+            let Ok(value) = figment.find_value(key.name) else {
+                continue;
+            };
+            let set = figment.get_metadata(value.tag());
+            if let Some(source) = set.and_then(|set| set.source.clone()) {
+                config.sources.insert(key.name, source);
+            }
+            let text = match &value {
+                Value::Dict(..) | Value::Array(..) => {
+                    return Err(config.bad(key.name, "a list, table or date", key.expected));
+                }
+                scalar => layers::text(scalar),
+            };
+            if !(key.read)(&mut config, &text) {
+                return Err(config.bad(key.name, (key.found)(&text), key.expected));
+            }
+        }
+
+        if let Some(templates) = &mut config.server.templates {
+            *templates = folder.join(&*templates);
+        }
+        config.agree()?;
+        Ok(config)
+    }
+
+    /// What no key can say alone.
+    fn agree(&self) -> Result<(), BadConfig> {
+        let Sessions {
+            idle,
+            lifetime,
+            remembered,
+        } = self.sessions;
+        let at_least = |time, key| format!("at least {}, as {key},", format_duration(time));
+        if lifetime < idle {
+            let expected = at_least(idle, self.named("sessions.idle"));
+            return Err(self.bad("sessions.lifetime", format_duration(lifetime), expected));
+        }
+        if remembered < lifetime {
+            let expected = at_least(lifetime, self.named("sessions.lifetime"));
+            return Err(self.bad("sessions.remembered", format_duration(remembered), expected));
+        }
+
+        let Passwords {
+            memory_kib,
+            iterations,
+            ..
+        } = self.passwords;
+        let least = keys::least_memory(iterations);
+        if memory_kib < least {
+            let iterations = format!("{} is {iterations}", self.named("passwords.iterations"));
+            let expected = format!("at least {least}, since {iterations},");
+            return Err(self.bad("passwords.memory_kib", memory_kib, expected));
+        }
+
+        match &self.server.templates {
+            Some(folder) if !folder.is_dir() => Err(self.bad(
+                "server.templates",
+                keys::quoted(&folder.to_string_lossy()),
+                "an existing folder",
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    /// Scheme, host and port that visitors see. While unset that is
+    /// `http://localhost:<port>`, which no visitor can use when the port is 0.
+    #[expect(clippy::expect_used, reason = "a literal and a number always parse")]
+    pub fn public_url(&self) -> Url {
+        self.server.public_url.clone().unwrap_or_else(|| {
+            let url = format!("http://localhost:{}", self.server.port);
+            Url::parse(&url).expect("a URL")
+        })
+    }
+
+    /// Where `key` was set: a file, a variable, or `default`.
+    pub fn source_of(&self, key: &str) -> String {
+        match self.sources.get(key) {
+            None => "default".to_owned(),
+            Some(Source::File(path)) => path.display().to_string(),
+            Some(variable) => variable.to_string(),
+        }
+    }
+
+    /// For checks that need the world, such as whether a port is free: `what`
+    /// is the value as found, `expected` what it should have been. Neither may
+    /// hold a secret.
+    pub fn bad(&self, key: &'static str, what: impl Display, expected: impl Display) -> BadConfig {
+        let key = self.named(key);
+        BadConfig(format!("{key} is {what}, but {expected} is expected"))
+    }
+
+    /// `key` and where it was set.
+    fn named(&self, key: &'static str) -> impl Display {
+        layers::Named(key, self.sources.get(key).cloned())
+    }
+
+    /// Every key, in the order of the file.
+    pub fn rows(&self) -> Vec<Row> {
+        let row = |key: &keys::Key| Row {
+            key: key.name,
+            value: (key.show)(self),
+            source: self.source_of(key.name),
+        };
+        KEYS.iter().map(row).collect()
+    }
+}

@@ -1,0 +1,268 @@
+//! The one table of keys.
+
+use std::ops::RangeInclusive;
+use std::str::FromStr;
+use std::time::Duration;
+
+use humantime::{format_duration, parse_duration};
+use secrecy::ExposeSecret;
+use url::Url;
+
+use super::{Config, Level, Mode};
+
+/// A key, and all there is to know of it.
+pub(super) struct Key {
+    pub(super) name: &'static str,
+    /// Ends the sentence "..., but {expected} is expected".
+    pub(super) expected: &'static str,
+    /// Sets the key from its text, be it from the file or from a variable.
+    /// `false`: the text is no good, and nothing was set.
+    pub(super) read: fn(&mut Config, &str) -> bool,
+    /// A text that is no good, in words that tell no secret.
+    pub(super) found: fn(&str) -> String,
+    /// The value, in words that tell no secret.
+    pub(super) show: fn(&Config) -> String,
+}
+
+pub(super) const KEYS: &[Key] = &[
+    Key {
+        name: "secret_key",
+        expected: "a text of at least 32 characters",
+        read: |config, text| {
+            let long = text.chars().count() >= 32;
+            set(&mut config.secret_key, long.then(|| Some(text.into())))
+        },
+        found: |text| format!("a text of length {}", text.chars().count()),
+        show: |config| match config.secret_key {
+            Some(_) => "********".to_owned(),
+            None => "made on first run".to_owned(),
+        },
+    },
+    Key {
+        name: "server.address",
+        expected: "an IP address such as 127.0.0.1 or ::",
+        read: |config, text| set(&mut config.server.address, text.parse().ok()),
+        found: quoted,
+        show: |config| config.server.address.to_string(),
+    },
+    Key {
+        name: "server.port",
+        expected: "a port number from 0 to 65535",
+        read: |config, text| set(&mut config.server.port, text.parse().ok()),
+        found: quoted,
+        show: |config| config.server.port.to_string(),
+    },
+    Key {
+        name: "server.public_url",
+        expected: "an http or https URL that ends after the host or port, \
+                   such as https://login.example.com,",
+        read: |config, text| set(&mut config.server.public_url, public_url(text).map(Some)),
+        // Whatever stands before an @ may be a password.
+        found: |text| match text.rsplit_once('@') {
+            Some((_, host)) => quoted(&format!("***@{host}")),
+            None => quoted(text),
+        },
+        show: |config| match &config.server.public_url {
+            Some(url) => url.to_string(),
+            None => format!("unset, so {}", config.public_url()),
+        },
+    },
+    Key {
+        name: "server.templates",
+        expected: "an existing folder",
+        read: |config, text| {
+            let path = (!text.is_empty()).then(|| Some(text.into()));
+            set(&mut config.server.templates, path)
+        },
+        found: quoted,
+        show: |config| match &config.server.templates {
+            Some(folder) => folder.display().to_string(),
+            None => "unset, so the built-in ones".to_owned(),
+        },
+    },
+    Key {
+        name: "database.url",
+        expected: "a sqlite: URL such as sqlite://data/vestibule.db?mode=rwc",
+        read: |config, text| {
+            set(
+                &mut config.database.url,
+                is_sqlite(text).then(|| text.into()),
+            )
+        },
+        // The rest may hold a password anywhere, so only the scheme is told.
+        found: |text| match text.split_once("://") {
+            Some((scheme, _)) => format!("a {}: URL", scheme.escape_debug()),
+            None => "something else".to_owned(),
+        },
+        show: |config| masked(config.database.url.expose_secret()),
+    },
+    Key {
+        name: "sessions.idle",
+        expected: "a time of at least 2 minutes, such as 90m or 1h 30m,",
+        read: |config, text| {
+            set(
+                &mut config.sessions.idle,
+                time(text, LEAST_IDLE..=Duration::MAX),
+            )
+        },
+        found: quoted,
+        show: |config| format_duration(config.sessions.idle).to_string(),
+    },
+    Key {
+        name: "sessions.lifetime",
+        expected: "a time such as 24h",
+        read: |config, text| {
+            let any = Duration::ZERO..=Duration::MAX;
+            set(&mut config.sessions.lifetime, time(text, any))
+        },
+        found: quoted,
+        show: |config| format_duration(config.sessions.lifetime).to_string(),
+    },
+    Key {
+        name: "sessions.remembered",
+        expected: "a time of at most 30 days, such as 14d,",
+        read: |config, text| {
+            let most = Duration::ZERO..=MOST_REMEMBERED;
+            set(&mut config.sessions.remembered, time(text, most))
+        },
+        found: quoted,
+        show: |config| format_duration(config.sessions.remembered).to_string(),
+    },
+    Key {
+        name: "passwords.min_length",
+        expected: "a number from 8 to 64",
+        // Never below 8; and 64 is the longest that every site must take.
+        // Source: NIST SP 800-63B-4, section 3.1.1.2.
+        read: |config, text| set(&mut config.passwords.min_length, number(text, 8..=64)),
+        found: quoted,
+        show: |config| config.passwords.min_length.to_string(),
+    },
+    Key {
+        name: "passwords.memory_kib",
+        expected: "a number from 7168 to 4194304",
+        read: |config, text| {
+            set(
+                &mut config.passwords.memory_kib,
+                number(text, least_memory(5)..=4_194_304),
+            )
+        },
+        found: quoted,
+        show: |config| config.passwords.memory_kib.to_string(),
+    },
+    Key {
+        name: "passwords.iterations",
+        expected: "a number from 1 to 64",
+        read: |config, text| set(&mut config.passwords.iterations, number(text, 1..=64)),
+        found: quoted,
+        show: |config| config.passwords.iterations.to_string(),
+    },
+    Key {
+        name: "passwords.parallelism",
+        expected: "a number from 1 to 64",
+        read: |config, text| set(&mut config.passwords.parallelism, number(text, 1..=64)),
+        found: quoted,
+        show: |config| config.passwords.parallelism.to_string(),
+    },
+    Key {
+        name: "registration.mode",
+        expected: r#""open" or "closed""#,
+        read: |config, text| {
+            let mode = Mode::ALL.into_iter().find(|mode| mode.as_str() == text);
+            set(&mut config.registration.mode, mode)
+        },
+        found: quoted,
+        show: |config| config.registration.mode.as_str().to_owned(),
+    },
+    Key {
+        name: "log.level",
+        expected: r#""error", "warn", "info" or "debug""#,
+        read: |config, text| {
+            let level = Level::ALL.into_iter().find(|level| level.as_str() == text);
+            set(&mut config.log.level, level)
+        },
+        found: quoted,
+        show: |config| config.log.level.as_str().to_owned(),
+    },
+];
+
+/// Activity is written down at most once a minute, so a shorter time would end
+/// sessions that are in use.
+const LEAST_IDLE: Duration = Duration::from_mins(2);
+
+/// Source: NIST SP 800-63B-4, section 2.1.3, which wants a new sign-in at least
+/// every 30 days.
+const MOST_REMEMBERED: Duration = Duration::from_hours(30 * 24);
+
+/// The least memory, in KiB, that makes a hash of so many iterations strong
+/// enough.
+///
+/// Source: OWASP Password Storage Cheat Sheet, "Argon2id", the configurations
+/// of equal strength.
+pub(super) fn least_memory(iterations: u32) -> u32 {
+    match iterations {
+        0 | 1 => 47_104,
+        2 => 19_456,
+        3 => 12_288,
+        4 => 9_216,
+        5.. => 7_168,
+    }
+}
+
+/// Whether there was a value to set.
+fn set<T>(field: &mut T, value: Option<T>) -> bool {
+    match value {
+        Some(value) => {
+            *field = value;
+            true
+        }
+        None => false,
+    }
+}
+
+fn number<N: FromStr + PartialOrd>(text: &str, range: RangeInclusive<N>) -> Option<N> {
+    text.parse().ok().filter(|number| range.contains(number))
+}
+
+fn time(text: &str, range: RangeInclusive<Duration>) -> Option<Duration> {
+    parse_duration(text)
+        .ok()
+        .filter(|time| range.contains(time))
+}
+
+fn public_url(text: &str) -> Option<Url> {
+    let url = Url::parse(text).ok()?;
+    let web = matches!(url.scheme(), "http" | "https");
+    let user = !url.username().is_empty() || url.password().is_some();
+    let more = url.path() != "/" || url.query().is_some() || url.fragment().is_some();
+    (web && !user && !more).then_some(url)
+}
+
+/// Whether `text` names a `SQLite` database. An empty name is refused: `SQLite`
+/// takes it for a database that is gone when the program ends.
+fn is_sqlite(text: &str) -> bool {
+    let Some(name) = text.strip_prefix("sqlite:") else {
+        return false;
+    };
+    let name = name.trim_start_matches("//");
+    !name.is_empty() && !name.starts_with('?') && Url::parse(text).is_ok()
+}
+
+/// `url` with `***` in place of its password, if it has one.
+fn masked(url: &str) -> String {
+    match Url::parse(url) {
+        Ok(mut parsed) if parsed.password().is_some() => match parsed.set_password(Some("***")) {
+            Ok(()) => parsed.to_string(),
+            Err(()) => "***".to_owned(),
+        },
+        Ok(_) => url.to_owned(),
+        Err(_) => "***".to_owned(),
+    }
+}
+
+/// A number as it is, all else in quotes and on one line.
+pub(super) fn quoted(text: &str) -> String {
+    match text.parse::<i128>() {
+        Ok(_) => text.to_owned(),
+        Err(_) => format!("{text:?}"),
+    }
+}

@@ -1,0 +1,261 @@
+//! What each key takes, and what it refuses.
+
+use std::time::Duration;
+
+use super::*;
+
+/// Each text for `key`, given by its variable, is taken or refused as told.
+fn edges(variable: &str, taken: &[&str], refused: &[&str]) {
+    for text in taken {
+        let outcome = by_variable(variable, text);
+        assert!(outcome.is_ok(), "{variable}={text}: {outcome:?}");
+    }
+    for text in refused {
+        let said = sentence(by_variable(variable, text));
+        assert!(said.contains(variable), "{variable}={text}: {said}");
+    }
+}
+
+#[test]
+fn each_key_has_its_edges() {
+    let x = |n| "x".repeat(n);
+    edges(
+        "VESTIBULE_SECRET_KEY",
+        &[&x(32), &"é".repeat(32)],
+        &[&x(31), &"é".repeat(31), ""],
+    );
+    edges(
+        "VESTIBULE_SERVER__ADDRESS",
+        &["0.0.0.0", "::1"],
+        &["localhost", "1.2.3", "", "[::1]"],
+    );
+    edges(
+        "VESTIBULE_SERVER__PORT",
+        &["0", "65535"],
+        &["-1", "65536", "", " 1", "1.0", "0x10"],
+    );
+    edges(
+        "VESTIBULE_PASSWORDS__MIN_LENGTH",
+        &["8", "64"],
+        &["7", "65"],
+    );
+    edges(
+        "VESTIBULE_PASSWORDS__MEMORY_KIB",
+        &["19456", "4194304"],
+        &["7167", "4194305"],
+    );
+    edges(
+        "VESTIBULE_PASSWORDS__ITERATIONS",
+        &["2", "64"],
+        &["0", "65"],
+    );
+    edges(
+        "VESTIBULE_PASSWORDS__PARALLELISM",
+        &["1", "64"],
+        &["0", "65"],
+    );
+    edges(
+        "VESTIBULE_REGISTRATION__MODE",
+        &["open", "closed"],
+        &["Open", "shut", ""],
+    );
+    edges(
+        "VESTIBULE_LOG__LEVEL",
+        &["error", "warn", "info", "debug"],
+        &["trace", "INFO", ""],
+    );
+    edges(
+        "VESTIBULE_SESSIONS__IDLE",
+        &["2m", "120s", "24h"],
+        &["119s", "1m 59s 999ms", "120", ""],
+    );
+    edges(
+        "VESTIBULE_SESSIONS__LIFETIME",
+        &["1h", "30d"],
+        &["59m", "x"],
+    );
+    edges(
+        "VESTIBULE_SESSIONS__REMEMBERED",
+        &["24h", "30d"],
+        &["23h 59m", "30d 1s", "-1d"],
+    );
+}
+
+#[test]
+fn a_time_may_have_several_parts() {
+    let config = by_variable("VESTIBULE_SESSIONS__IDLE", "1h 30m").unwrap();
+
+    assert_eq!(config.sessions.idle, Duration::from_mins(90));
+}
+
+#[test]
+fn a_public_url_ends_after_its_host_or_port() {
+    edges(
+        "VESTIBULE_SERVER__PUBLIC_URL",
+        &[
+            "https://a.example",
+            "http://a.example:81/",
+            "https://[::1]",
+            "HTTPS://A.example",
+        ],
+        &[
+            "a.example",
+            "//a.example",
+            "https://",
+            "https:///",
+            "ftp://a.example",
+            "https://a.example/x",
+            "https://a.example/?",
+            "https://a.example/#",
+            "https://ada@a.example",
+            "https://:pw@a.example",
+            "javascript:alert(1)",
+            "",
+        ],
+    );
+    let config = by_variable("VESTIBULE_SERVER__PUBLIC_URL", "https://a.example").unwrap();
+    assert_eq!(config.public_url().as_str(), "https://a.example/");
+}
+
+#[test]
+fn only_sqlite_with_a_name_is_a_database() {
+    edges(
+        "VESTIBULE_DATABASE__URL",
+        &[
+            "sqlite::memory:",
+            "sqlite:a.db",
+            "sqlite://a.db?mode=rwc",
+            "sqlite:///var/lib/a.db",
+        ],
+        &[
+            "sqlite:",
+            "sqlite://",
+            "sqlite://?mode=rwc",
+            "SQLITE:a.db",
+            "data/a.db",
+            "mysql://h/d",
+        ],
+    );
+}
+
+#[test]
+fn templates_are_a_folder_that_exists() {
+    let folder = TempDir::new().unwrap();
+    fs::create_dir(folder.path().join("theme")).unwrap();
+    fs::write(folder.path().join("file"), "").unwrap();
+    let from = |path: &str| {
+        let variable = [("VESTIBULE_SERVER__TEMPLATES".into(), path.into())];
+        Config::from(folder.path(), variable)
+    };
+
+    let theme = folder.path().join("theme");
+    assert_eq!(from("theme").unwrap().server.templates, Some(theme.clone()));
+    assert_eq!(
+        from(theme.to_str().unwrap()).unwrap().server.templates,
+        Some(theme)
+    );
+    for path in ["file", "nope", "", "no\0pe"] {
+        assert!(
+            sentence(from(path)).ends_with("but an existing folder is expected"),
+            "{path}"
+        );
+    }
+}
+
+#[test]
+fn fewer_iterations_need_more_memory() {
+    let least = [
+        (1, 47_104),
+        (2, 19_456),
+        (3, 12_288),
+        (4, 9_216),
+        (5, 7_168),
+        (64, 7_168),
+    ];
+    for (iterations, memory) in least {
+        let load = |memory: u32| {
+            let file = format!("[passwords]\niterations = {iterations}\nmemory_kib = {memory}");
+            load(&file, &[])
+        };
+        load(memory).unwrap();
+        load(memory + 1).unwrap();
+        assert!(sentence(load(memory - 1)).starts_with("passwords.memory_kib (set in"));
+    }
+}
+
+#[test]
+fn no_text_makes_a_key_panic_or_its_sentence_break() {
+    let long = "9".repeat(5000);
+    let odd = [
+        "",
+        " ",
+        "\0",
+        "\n",
+        "-1",
+        "1e999",
+        "NaN",
+        "[",
+        "]",
+        "{",
+        "}",
+        "\"",
+        "'",
+        "#",
+        "=",
+        "\\",
+        "99999999999999999999y",
+        "18446744073709551615s 1y",
+        "1s 1",
+        "é",
+        "\u{202e}",
+        "://",
+        "sqlite://\0",
+        "sqlite://[",
+        "sqlite://a:b@c:99999/",
+        "http://[",
+        "http://@",
+        "http://:@/",
+        "http://xn--a",
+        "http://a:99999",
+        "@",
+        "a@b@c",
+        "true",
+        "null",
+        "1979-05-27",
+        &long,
+    ];
+    for key in KEYS {
+        let variable = format!("VESTIBULE_{}", key.name.replace('.', "__").to_uppercase());
+        for text in odd {
+            let as_toml = text.replace('\\', "\\\\").replace('"', "\\\"");
+            let as_toml = as_toml.replace('\n', "\\n").replace('\0', "\\u0000");
+            let file = format!("{} = \"{as_toml}\"", key.name);
+            for outcome in [by_variable(&variable, text), load(&file, &[])] {
+                match outcome {
+                    Ok(config) => drop(format!("{:?}", config.rows())),
+                    Err(bad) => {
+                        let bad = bad.to_string();
+                        assert!(bad.starts_with(key.name), "{bad}");
+                        assert!(!bad.contains(['\n', '\0']), "{bad}");
+                    }
+                }
+            }
+        }
+        for value in [
+            "1",
+            "-1",
+            "1.5",
+            "inf",
+            "nan",
+            "true",
+            "[]",
+            "{}",
+            "1979-05-27",
+            "07:32:00",
+        ] {
+            if let Err(bad) = load(&format!("{} = {value}", key.name), &[]) {
+                assert!(bad.to_string().contains(key.name), "{bad}");
+            }
+        }
+    }
+}

@@ -1,0 +1,275 @@
+//! Vestibule, put together: config, adapters, acts, pages.
+
+mod clock;
+pub mod config;
+mod secret_key;
+
+use std::io;
+use std::net::TcpListener;
+use std::num::NonZero;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread::available_parallelism;
+
+use rocket::config::{Ident, LogLevel, Shutdown, Sig};
+use rocket::data::{Limits, ToByteUnit};
+use rocket::figment::Figment;
+use rocket::{Build, Rocket};
+use secrecy::{ExposeSecret, SecretString};
+use tracing::warn;
+use url::Host;
+use vestibule_argon2::{Argon2Passwords, Cost};
+use vestibule_domain::ports::{Backend, Clock, Passwords, Sessions, Users};
+use vestibule_domain::{
+    Login, Logout, Outage, PasswordPolicy, Ready, Register, Resume, SessionLimits, SignIn,
+};
+use vestibule_sql::{Sql, SqlSessions, SqlUsers};
+use vestibule_web::{Pages, Site};
+
+pub use clock::SystemClock;
+pub use config::{BadConfig, Config};
+
+/// Vestibule, wired as `config` says and ready to launch. The schema is up to date by then.
+///
+/// # Errors
+/// [`BadConfig`] when a key names what cannot be used: a database that does not open, a template that does not parse.
+pub async fn rocket(config: &Config, clock: Arc<dyn Clock>) -> Result<Rocket<Build>, BadConfig> {
+    let pages = pages(config)?;
+    let sql = database(config).await?;
+    sql.migrate().await.map_err(|e| unusable(config, &e))?;
+    let site = Site::new(&config.public_url(), secret_key(config)?);
+    warn_of(config, &site);
+
+    let users: Arc<dyn Users> = Arc::new(SqlUsers(sql.clone()));
+    let sessions: Arc<dyn Sessions> = Arc::new(SqlSessions(sql.clone()));
+    let passwords = passwords(config)?;
+    let limits = SessionLimits {
+        idle: config.sessions.idle,
+        lifetime: config.sessions.lifetime,
+        remembered: config.sessions.remembered,
+    };
+    let sign_in = || SignIn {
+        users: Arc::clone(&users),
+        sessions: Arc::clone(&sessions),
+        clock: Arc::clone(&clock),
+        limits,
+    };
+
+    Ok(rocket::custom(settings(config)?)
+        .manage(site)
+        .manage(Login {
+            users: Arc::clone(&users),
+            passwords: Arc::clone(&passwords),
+            sign_in: sign_in(),
+        })
+        .manage(Register {
+            open: config.registration.mode == config::Mode::Open,
+            users: Arc::clone(&users),
+            passwords: Arc::clone(&passwords),
+            clock: Arc::clone(&clock),
+            sign_in: sign_in(),
+        })
+        .manage(Logout {
+            sessions: Arc::clone(&sessions),
+        })
+        .manage(Resume {
+            sessions: Arc::clone(&sessions),
+            clock: Arc::clone(&clock),
+            limits,
+        })
+        .manage(Ready {
+            backends: vec![Arc::new(sql) as Arc<dyn Backend>],
+        })
+        .manage(Arc::new(PasswordPolicy {
+            min_length: config.passwords.min_length,
+            site_words: site_words(config),
+        }))
+        .manage(users)
+        .manage(pages.static_files())
+        .attach(pages.fairing())
+        .attach(vestibule_web::headers())
+        .mount("/", vestibule_web::routes())
+        .register("/", vestibule_web::catchers()))
+}
+
+/// The configured database, as it is: nothing is migrated.
+///
+/// # Errors
+/// [`BadConfig`] when it cannot be opened.
+pub async fn database(config: &Config) -> Result<Sql, BadConfig> {
+    Sql::connect(config.database.url.expose_secret())
+        .await
+        .map_err(|e| unusable(config, &e))
+}
+
+/// Whether `config` can be run with, without running: the pages are parsed, and a database that is there is asked. What it
+/// says is for the operator.
+///
+/// # Errors
+/// [`BadConfig`], as [`rocket`] would have it.
+pub async fn check(config: &Config) -> Result<String, BadConfig> {
+    pages(config)?;
+    passwords(config)?;
+    if database_file(config)?.is_some_and(|file| !file.exists()) {
+        return Ok("The database is not there yet; it is made on the first run.".to_owned());
+    }
+    let steps = database(config)
+        .await?
+        .pending_migrations()
+        .await
+        .map_err(|e| unusable(config, &e))?;
+    Ok(match steps {
+        0 => "The database answers, and its schema is up to date.".to_owned(),
+        steps => format!("The database answers; its schema is {steps} steps behind."),
+    })
+}
+
+fn database_file(config: &Config) -> Result<Option<PathBuf>, BadConfig> {
+    vestibule_sql::file(config.database.url.expose_secret()).map_err(|e| unusable(config, &e))
+}
+
+fn pages(config: &Config) -> Result<Pages, BadConfig> {
+    Pages::load(config.server.templates.as_deref()).map_err(|e| {
+        config.bad(
+            "server.templates",
+            format!("unusable ({e})"),
+            "a folder of templates that can be read",
+        )
+    })
+}
+
+/// The sentence for a database that does not do what it should.
+pub fn unusable(config: &Config, outage: &Outage) -> BadConfig {
+    config.bad(
+        "database.url",
+        format!("a database that cannot be used ({})", outage.chain()),
+        "one that can be opened, read and written",
+    )
+}
+
+/// Makes sure that the port is free before anything else is touched; takes a free one where the port is 0.
+///
+/// # Errors
+/// [`BadConfig`] when nobody can listen there.
+pub fn claim_port(config: &mut Config) -> Result<(), BadConfig> {
+    let claimed = TcpListener::bind((config.server.address, config.server.port))
+        .and_then(|listener| listener.local_addr());
+    match claimed {
+        Ok(address) => {
+            config.server.port = address.port();
+            Ok(())
+        }
+        Err(e) if e.kind() == io::ErrorKind::AddrNotAvailable => {
+            let what = format!("{} ({e})", config.server.address);
+            Err(config.bad("server.address", what, "an address of this machine"))
+        }
+        Err(e) => {
+            let what = format!("{} ({e})", config.server.port);
+            Err(config.bad(
+                "server.port",
+                what,
+                "a port that is free and may be listened on",
+            ))
+        }
+    }
+}
+
+fn secret_key(config: &Config) -> Result<SecretString, BadConfig> {
+    if let Some(key) = &config.secret_key {
+        return Ok(key.clone());
+    }
+    let file = database_file(config)?;
+    secret_key::keep(file.as_deref().and_then(Path::parent)).map_err(|e| {
+        config.bad(
+            "secret_key",
+            format!("unset, and none can be kept beside the database ({e})"),
+            "a text of at least 32 characters, or a file for this user's eyes alone",
+        )
+    })
+}
+
+fn passwords(config: &Config) -> Result<Arc<dyn Passwords>, BadConfig> {
+    let cost = Cost {
+        memory_kib: config.passwords.memory_kib,
+        iterations: config.passwords.iterations,
+        parallelism: config.passwords.parallelism,
+    };
+    let passwords = Argon2Passwords::new(cost).map_err(|e| {
+        config.bad(
+            "passwords.memory_kib",
+            format!("unusable ({e})"),
+            "a cost of Argon2id",
+        )
+    })?;
+    Ok(Arc::new(passwords))
+}
+
+/// What anybody would think of first on this site.
+fn site_words(config: &Config) -> Vec<String> {
+    let mut words = vec!["vestibule".to_owned()];
+    if let Some(Host::Domain(host)) = config.public_url().host() {
+        let labels = host.split('.').filter(|label| label.len() > 3);
+        words.extend(labels.map(str::to_lowercase));
+    }
+    words
+}
+
+fn warn_of(config: &Config, site: &Site) {
+    if config.passwords.min_length < 15 {
+        warn!(
+            "passwords.min_length is {}: NIST SP 800-63B-4 asks for 15 where the password is the only factor",
+            config.passwords.min_length
+        );
+    }
+    if !site.is_secure() {
+        warn!(
+            "server.public_url is plain http: whoever listens on the way can take over what visitors do; put a proxy \
+             with TLS in front"
+        );
+    }
+    if config.server.public_url.is_none() && !config.server.address.is_loopback() {
+        warn!(
+            "server.address is open to other machines, but server.public_url is unset: browsers there cannot sign in \
+             until it is the address that they use"
+        );
+    }
+}
+
+/// Rocket's settings, all of them from our config: no `Rocket.toml`, no `ROCKET_` variable.
+fn settings(config: &Config) -> Result<Figment, BadConfig> {
+    let settings = rocket::Config {
+        address: config.server.address,
+        port: config.server.port,
+        workers: available_parallelism().map_or(1, NonZero::get),
+        // Its default believes an address that any client writes into a header.
+        ip_header: None,
+        ident: Ident::none(),
+        // Our forms have a limit of their own, and nothing else reads a body.
+        limits: Limits::new()
+            .limit("form", 16.kibibytes())
+            .limit("data-form", 16.kibibytes())
+            .limit("file", 0.bytes())
+            .limit("json", 0.bytes())
+            .limit("msgpack", 0.bytes()),
+        // Requests in flight have 10 s to end, as long as the slowest queue of hashes.
+        shutdown: Shutdown {
+            ctrlc: true,
+            signals: [Sig::Term].into(),
+            grace: 10,
+            mercy: 2,
+            ..Shutdown::default()
+        },
+        log_level: LogLevel::Off,
+        cli_colors: false,
+        ..rocket::Config::release_default()
+    };
+    // A file that is there and is no template: see `Pages::fairing`.
+    let program = std::env::current_exe().map_err(|e| {
+        config.bad(
+            "server.templates",
+            format!("unusable ({e})"),
+            "a program that finds itself",
+        )
+    })?;
+    Ok(Figment::from(settings).merge(("template_dir", program)))
+}
