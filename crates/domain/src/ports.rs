@@ -32,7 +32,15 @@ impl Outage {
     /// The outage with every cause under it, in one line: for a log or an operator, never for a visitor.
     pub fn chain(&self) -> String {
         let causes = std::iter::successors(self.source(), |e| (*e).source());
-        let line = causes.fold(self.to_string(), |line, cause| format!("{line}: {cause}"));
+        let line = causes.fold(self.to_string(), |line, cause| {
+            let cause = cause.to_string();
+            // Some errors end with the words of their own cause.
+            if line.ends_with(&cause) {
+                line
+            } else {
+                format!("{line}: {cause}")
+            }
+        });
         line.split_whitespace().collect::<Vec<_>>().join(" ")
     }
 }

@@ -251,12 +251,13 @@ fn settings(config: &Config) -> Result<Figment, BadConfig> {
             .limit("file", 0.bytes())
             .limit("json", 0.bytes())
             .limit("msgpack", 0.bytes()),
-        // Requests in flight have 10 s to end, as long as the slowest queue of hashes.
+        // Requests in flight have 3 s to end: longer than a full queue of hashes takes at the default cost. While any
+        // browser is connected, Rocket waits for all of it, so it is not longer than a restart may take.
         shutdown: Shutdown {
             ctrlc: true,
             signals: [Sig::Term].into(),
-            grace: 10,
-            mercy: 2,
+            grace: 3,
+            mercy: 1,
             ..Shutdown::default()
         },
         log_level: LogLevel::Off,

@@ -79,8 +79,8 @@ fn is_own(req: &Request<'_>) -> bool {
     }
 }
 
-/// The field `csrf`. Rocket's own parser replaces what is not UTF-8 and overlooks a second optional field; both are
-/// refused here.
+/// The field `csrf`. Rocket's own parser replaces what is not UTF-8, and overlooks a second optional field and a
+/// `_method`, which would have made another method of this request; all are refused here.
 fn token(body: &str) -> Result<String, Status> {
     let mut names = HashSet::new();
     let mut token = None;
@@ -95,7 +95,7 @@ fn token(body: &str) -> Result<String, Status> {
         if name == "csrf" {
             token = Some(value.into_owned());
         }
-        if !names.insert(name.into_owned()) {
+        if name == "_method" || !names.insert(name.into_owned()) {
             return Err(Status::UnprocessableEntity);
         }
     }

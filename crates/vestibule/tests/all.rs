@@ -1,0 +1,17 @@
+//! Everything that needs Rust and nothing else.
+
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+
+mod app;
+mod arrows;
+mod command_line;
+mod crash;
+mod dashboard;
+mod every_route;
+mod health;
+mod http;
+mod login;
+mod logout;
+mod register;
+mod server;
+mod storm;

@@ -1,0 +1,101 @@
+//! The program itself, on a port of its own, in a folder of its own.
+
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
+
+use tempfile::TempDir;
+
+/// A running `vestibule`. It is killed when this goes.
+pub(crate) struct Server {
+    process: Child,
+    /// Where its visitors find it, without a slash at the end: `http://localhost:4711`.
+    pub(crate) url: String,
+    log: Option<ChildStderr>,
+}
+
+impl Server {
+    /// Starts it in `folder` with nothing but `variables` in its environment, and waits until it is open.
+    pub(crate) fn start(folder: &Path, variables: &[(&str, &str)]) -> Self {
+        let mut process = program(folder, variables)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut log = process.stderr.take();
+        let mut welcome = String::new();
+        BufReader::new(process.stdout.take().unwrap())
+            .read_line(&mut welcome)
+            .unwrap();
+        let url = welcome.trim().strip_prefix("Vestibule is open at ");
+        let Some(url) = url.map(|url| url.trim_end_matches('/').to_owned()) else {
+            let mut why = String::new();
+            log.take().unwrap().read_to_string(&mut why).unwrap();
+            panic!("it did not open: {welcome:?} {why}");
+        };
+        Self { process, url, log }
+    }
+
+    /// Starts it in a new folder, which lasts as long as the second value.
+    pub(crate) fn start_afresh(variables: &[(&str, &str)]) -> (Self, TempDir) {
+        let folder = TempDir::new().unwrap();
+        (Self::start(folder.path(), variables), folder)
+    }
+
+    /// Ends it without warning, as SIGKILL does.
+    pub(crate) fn kill(mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// How much memory it has touched and kept.
+    pub(crate) fn memory_kib(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
+        let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let number = resident.unwrap().trim().trim_end_matches(" kB");
+        number.parse().unwrap()
+    }
+
+    /// Waits until it has ended by itself; how, and what it had logged.
+    pub(crate) fn wait(mut self) -> (ExitStatus, String) {
+        let mut log = String::new();
+        self.log.take().unwrap().read_to_string(&mut log).unwrap();
+        (self.process.wait().unwrap(), log)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// Sends a signal, by its name without `SIG`.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the standard library sends no signals"
+)]
+pub(crate) fn signal(pid: u32, name: &str) {
+    let sent = Command::new("sh")
+        .args(["-c", "kill -s \"$1\" \"$2\"", "sh", name, &pid.to_string()])
+        .status();
+    assert!(sent.unwrap().success());
+}
+
+/// The program, not yet started, on a free port.
+#[expect(clippy::disallowed_methods, reason = "the program is what is tested")]
+pub(crate) fn program(folder: &Path, variables: &[(&str, &str)]) -> Command {
+    let mut program = Command::new(env!("CARGO_BIN_EXE_vestibule"));
+    program
+        .current_dir(folder)
+        .env_clear()
+        .env("VESTIBULE_SERVER__PORT", "0")
+        .envs(variables.iter().copied());
+    program
+}

@@ -1,0 +1,51 @@
+//! Many at once, against the program itself.
+
+use std::collections::BTreeMap;
+
+use tokio::task::JoinSet;
+
+use crate::app::PASSWORD;
+use crate::http::Person;
+use crate::server::Server;
+
+/// How many answers there were of each status.
+async fn statuses(tasks: JoinSet<u16>) -> BTreeMap<u16, usize> {
+    let mut counts = BTreeMap::new();
+    for status in tasks.join_all().await {
+        *counts.entry(status).or_default() += 1;
+    }
+    counts
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_fifty_who_register_one_name_at_once_one_gets_it() {
+    let (server, _folder) = Server::start_afresh(&[]);
+    let mut tasks = JoinSet::new();
+    for _ in 0..50 {
+        let mut person = Person::at(&server.url);
+        tasks.spawn(async move {
+            let fields = [("username", "ada"), ("password", PASSWORD)];
+            person.submit("/register", &fields).await.unwrap().status
+        });
+    }
+    assert_eq!(statuses(tasks).await, BTreeMap::from([(303, 1), (409, 49)]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_hundred_logins_at_once_find_no_locked_database() {
+    let (server, _folder) = Server::start_afresh(&[]);
+    let fields = [("username", "ada"), ("password", PASSWORD)];
+    let mut ada = Person::at(&server.url);
+    assert_eq!(ada.submit("/register", &fields).await.unwrap().status, 303);
+
+    let mut tasks = JoinSet::new();
+    for _ in 0..200 {
+        let mut person = Person::at(&server.url);
+        tasks.spawn(async move {
+            let status = person.submit("/login", &fields).await.unwrap().status;
+            assert_eq!(person.get("/dashboard").await.unwrap().status, 200);
+            status
+        });
+    }
+    assert_eq!(statuses(tasks).await, BTreeMap::from([(303, 200)]));
+}
