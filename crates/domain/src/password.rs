@@ -127,15 +127,8 @@ impl PasswordPolicy {
         password: Password,
         username: &Username,
     ) -> Result<NewPassword, WeakPassword> {
+        self.check_length(&password)?;
         let text = password.expose();
-        let has = text.chars().count();
-        if has < self.min_length {
-            return Err(WeakPassword::TooShort {
-                min: self.min_length,
-                has,
-            });
-        }
-
         let names: Vec<&str> = std::iter::once(username.as_str())
             .chain(self.site_words.iter().map(String::as_str))
             .collect();
@@ -149,6 +142,18 @@ impl PasswordPolicy {
             return Err(WeakPassword::LikeAName);
         }
         Err(WeakPassword::Guessable(advice(&anybodys)))
+    }
+    /// The part of [`check`](Self::check) that needs no username and no time: for somebody whose username will not do
+    /// either.
+    ///
+    /// # Errors
+    /// [`WeakPassword::TooShort`].
+    pub fn check_length(&self, password: &Password) -> Result<(), WeakPassword> {
+        let (min, has) = (self.min_length, password.expose().chars().count());
+        if has < min {
+            return Err(WeakPassword::TooShort { min, has });
+        }
+        Ok(())
     }
 }
 

@@ -63,6 +63,15 @@ async fn weak_passwords_are_refused_with_the_reason() {
 }
 
 #[rocket::async_test]
+async fn all_that_is_wrong_is_said_at_once() {
+    let app = App::new().await;
+    let answer = app.visitor().register("a b", "short").await;
+    assert_eq!(answer.status, Status::UnprocessableEntity);
+    assert!(answer.said_of("username").contains("letters a to z"));
+    assert!(answer.said_of("password").contains("this password has 5"));
+}
+
+#[rocket::async_test]
 async fn fifteen_characters_are_enough_and_the_config_may_say_otherwise() {
     let app = App::new().await;
     let answer = app.visitor().register("ada", "qzjxkwvfyhbgmpt").await;

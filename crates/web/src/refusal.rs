@@ -3,7 +3,7 @@ use rocket::response::{Redirect, Responder};
 use rocket::serde::Serialize;
 use rocket_dyn_templates::Template;
 use tracing::error;
-use vestibule_domain::{NotAPassword, NotAUsername, Outage};
+use vestibule_domain::Outage;
 
 /// Every way a page declines.
 #[derive(Responder)]
@@ -47,8 +47,8 @@ impl Problem {
 
     /// What is wrong with each of the two fields that every sign-in has.
     pub(crate) fn of_fields(
-        username: Option<NotAUsername>,
-        password: Option<NotAPassword>,
+        username: Option<impl ToString>,
+        password: Option<impl ToString>,
     ) -> Vec<Self> {
         let username = username.map(|why| Self::with("username", &why));
         let password = password.map(|why| Self::with("password", &why));

@@ -67,7 +67,14 @@ pub(crate) async fn post(
     let (username, password) = match (username, password) {
         (Ok(username), Ok(password)) => (username, password),
         (username, password) => {
-            let problems = Problem::of_fields(username.err(), password.err());
+            let password = match password {
+                Ok(password) => policy
+                    .check_length(&password)
+                    .err()
+                    .map(|why| why.to_string()),
+                Err(why) => Some(why.to_string()),
+            };
+            let problems = Problem::of_fields(username.err(), password);
             return Err(again(Status::UnprocessableEntity, &problems));
         }
     };
