@@ -216,13 +216,17 @@ impl Passwords for Argon2Passwords {
             .cost
             .params()
             .map_err(|e| Outage::during(DURING)(e.to_string()))?;
-        self.run(move |memory| match stored {
-            // `Output` compares in constant time.
-            Some(stored) => tag(stored.params, &password, &stored.salt, memory)
-                .map(|tag| Output::new(&tag).is_ok_and(|tag| tag == stored.tag)),
-            None => tag(cost, &password, &[0; SALT_BYTES], memory).map(|_| false),
-        })
-        .await
+        // One hash whoever it is for: only what it is compared with differs.
+        let (params, salt, expected) = match stored {
+            Some(Stored { params, salt, tag }) => (params, salt, Some(tag)),
+            None => (cost, vec![0; SALT_BYTES], None),
+        };
+        let tag = self
+            .run(move |memory| tag(params, &password, &salt, memory))
+            .await?;
+        // `Output` compares in constant time.
+        let tag = Output::new(&tag).map_err(|e| Outage::during(DURING)(e.to_string()))?;
+        Ok(expected.is_some_and(|expected| expected == tag))
     }
 
     fn is_current(&self, hash: &PasswordHash) -> bool {
