@@ -1,14 +1,15 @@
 //! Passwords hashed with Argon2id, on threads of their own.
 //!
-//! There is one hashing thread a core, and each keeps its memory: memory is bounded by the number of threads, and no
-//! hash waits for the system to hand out and zero fresh pages. What waits for a thread is bounded too; beyond that,
-//! callers are told at once.
+//! There is one hashing thread a core, and while there is work each keeps its memory: it is bounded by the number of
+//! threads, and no hash waits for the system to hand out and zero fresh pages. What waits for a thread is bounded too;
+//! beyond that, callers are told at once.
 
 use std::num::NonZero;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
+use std::time::Duration;
 
 use argon2::password_hash::phc::{self, Output, ParamsString, Salt};
 use argon2::{Algorithm, Argon2, Block, Params, Version};
@@ -50,6 +51,16 @@ pub enum SetupError {
 /// a page.
 const WAITING: usize = 128;
 
+/// How long a thread without work keeps its memory.
+const IDLE: Duration = Duration::from_secs(30);
+
+/// The most that a stored hash may ask for: what the config may be set to. A row that says more was not written here.
+const MOST: Cost = Cost {
+    memory_kib: 4 * 1024 * 1024,
+    iterations: 64,
+    parallelism: 64,
+};
+
 /// Bytes of a salt and of a tag. Source: RFC 9106 section 4, 128 and 256 bits.
 const SALT_BYTES: usize = 16;
 const TAG_BYTES: usize = 32;
@@ -82,7 +93,7 @@ impl Argon2Passwords {
         const DURING: &str = "hashing a password";
         let (answer, outcome) = oneshot::channel();
         let job: Job = Box::new(move |memory| {
-            // Whoever asked may have gone: then nobody's work is spared.
+            // Whoever asked may have gone: then the work is spared.
             if !answer.is_closed() {
                 // Sending fails only when they went meanwhile.
                 let _ = answer.send(task(memory));
@@ -103,11 +114,19 @@ type Job = Box<dyn FnOnce(&mut Vec<Block>) + Send>;
 fn work(jobs: &Mutex<Receiver<Job>>) {
     let mut memory = Vec::new();
     loop {
-        let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
-        let Ok(job) = job else { return };
-        // A panic costs its own caller an answer, and nobody else a thread.
-        if catch_unwind(AssertUnwindSafe(|| job(&mut memory))).is_err() {
-            memory = Vec::new();
+        let job = jobs
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .recv_timeout(IDLE);
+        match job {
+            Ok(job) => {
+                // A panic costs its own caller an answer, and nobody else a thread.
+                if catch_unwind(AssertUnwindSafe(|| job(&mut memory))).is_err() {
+                    memory = Vec::new();
+                }
+            }
+            Err(RecvTimeoutError::Timeout) => memory = Vec::new(),
+            Err(RecvTimeoutError::Disconnected) => return,
         }
     }
 }
@@ -131,6 +150,9 @@ fn tag(
 ) -> Result<[u8; TAG_BYTES], argon2::Error> {
     let blocks = params.block_count();
     if memory.len() < blocks {
+        memory
+            .try_reserve_exact(blocks - memory.len())
+            .map_err(|_| argon2::Error::OutOfMemory)?;
         memory.resize(blocks, Block::new());
     }
     let mut tag = [0; TAG_BYTES];
@@ -161,6 +183,9 @@ impl Stored {
         match (phc.salt, phc.hash) {
             (Some(salt), Some(tag))
                 if phc.algorithm == argon2::ARGON2ID_IDENT
+                    && params.m_cost() <= MOST.memory_kib
+                    && params.t_cost() <= MOST.iterations
+                    && params.p_cost() <= MOST.parallelism
                     && phc.version == Some(Version::V0x13.into())
                     && tag.len() == TAG_BYTES =>
             {

@@ -232,6 +232,9 @@ pub async fn passwords(passwords: &impl Passwords) {
         "$argon2id$",
         "$2b$12$abc",
         "$argon2id$v=19$m=8,t=1,p=1$c2FsdA",
+        // Four TiB of memory, and years of work.
+        "$argon2id$v=19$m=4294967295,t=1,p=1$UOMt1xCEsK4P2YYfKhyimQ$MjyG9bqOPzvYVIWzzB34QPYSP1RaOIKvWe/1qY90L+s",
+        "$argon2id$v=19$m=64,t=4294967295,p=1$UOMt1xCEsK4P2YYfKhyimQ$MjyG9bqOPzvYVIWzzB34QPYSP1RaOIKvWe/1qY90L+s",
     ] {
         let hash = PasswordHash::new(broken.into());
         assert!(!passwords.is_current(&hash));

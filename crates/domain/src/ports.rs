@@ -142,8 +142,8 @@ pub trait Passwords: Send + Sync {
     /// [`Outage`] when too many hashes are waiting already, or the worker died.
     async fn hash(&self, password: Password) -> Result<PasswordHash, Outage>;
 
-    /// Whether `password` made `hash`. With no hash the answer is `false`, reached after the same work, so that a
-    /// stranger and a wrong password take equally long.
+    /// Whether `password` made `hash`. With no hash the answer is `false`, reached after the work of a hash at the
+    /// configured cost, so that a stranger and a wrong password take equally long.
     ///
     /// # Errors
     /// [`Outage`] when `hash` cannot be read, when too many hashes are waiting already, or the worker died.

@@ -4,7 +4,7 @@ mod entity;
 mod sessions;
 mod users;
 
-use std::fs::DirBuilder;
+use std::fs::{DirBuilder, OpenOptions};
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::thread::available_parallelism;
@@ -13,7 +13,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sea_orm::{ConnectOptions, Database, DatabaseConnection, EntityTrait, QuerySelect};
-use sea_orm_migration::MigratorTrait;
+use sea_orm_migration::{MigratorTrait, SchemaManager, seaql_migrations};
 use vestibule_domain::Outage;
 use vestibule_domain::ports::Backend;
 use vestibule_migrations::Migrator;
@@ -49,8 +49,8 @@ impl Sql {
                 write: only,
             });
         };
-        if url.contains("mode=rwc") {
-            make_folder_of(&file).map_err(Outage::during("making the database's folder"))?;
+        if makes_file(url) {
+            make(&file).map_err(Outage::during("making the database's file"))?;
         }
         let cores = available_parallelism().map_or(1, NonZero::get);
         let readers = u32::try_from(cores * 2).unwrap_or(u32::MAX);
@@ -69,17 +69,42 @@ impl Sql {
             .await
             .map_err(Outage::during("migrating the database"))
     }
+}
 
-    /// How many steps [`migrate`](Self::migrate) would take.
-    ///
-    /// # Errors
-    /// [`Outage`] when the database does not answer.
-    pub async fn pending_migrations(&self) -> Result<usize, Outage> {
-        Migrator::get_pending_migrations(&self.write)
-            .await
-            .map(|steps| steps.len())
-            .map_err(Outage::during("looking for migrations"))
+/// How many steps [`Sql::migrate`] would take; all of them where the file is yet to be made. Nothing is made or changed.
+///
+/// # Errors
+/// [`Outage`] when the URL's file is missing and not to be made, or is no database.
+pub async fn pending_migrations(url: &str) -> Result<usize, Outage> {
+    const DURING: &str = "looking at the database";
+    let all = Migrator::migrations().len();
+    match file(url)? {
+        None => return Ok(all),
+        Some(file) if makes_file(url) && !file.exists() => return Ok(all),
+        Some(_) => {}
     }
+    let mut options = ConnectOptions::new(url);
+    options
+        .max_connections(1)
+        .sqlx_logging(false)
+        .map_sqlx_sqlite_opts(|options| options.read_only(true).create_if_missing(false));
+    let database = Database::connect(options)
+        .await
+        .map_err(Outage::during(DURING))?;
+    let taken = if SchemaManager::new(&database)
+        .has_table("seaql_migrations")
+        .await
+        .map_err(Outage::during(DURING))?
+    {
+        seaql_migrations::Entity::find()
+            .all(&database)
+            .await
+            .map_err(Outage::during(DURING))?
+            .len()
+    } else {
+        0
+    };
+    Ok(all.saturating_sub(taken))
 }
 
 #[async_trait]
@@ -128,19 +153,37 @@ pub fn file(url: &str) -> Result<Option<PathBuf>, Outage> {
     let options: SqliteConnectOptions = url
         .parse()
         .map_err(Outage::during("reading the database's URL"))?;
-    let in_memory = url.contains(":memory:") || url.contains("mode=memory");
+    let in_memory =
+        url.contains("//:memory:") || url.contains("::memory:") || has(url, "mode=memory");
     Ok((!in_memory).then(|| options.get_filename().to_owned()))
 }
 
-fn make_folder_of(file: &Path) -> std::io::Result<()> {
-    let Some(folder) = file
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty())
-    else {
-        return Ok(());
-    };
-    let mut builder = DirBuilder::new();
+/// Whether the database's file is made where it is missing.
+pub fn makes_file(url: &str) -> bool {
+    has(url, "mode=rwc")
+}
+
+fn has(url: &str, parameter: &str) -> bool {
+    url.split_once('?')
+        .is_some_and(|(_, query)| query.split('&').any(|found| found == parameter))
+}
+
+/// Makes an empty file, and the folder around it, for this user's eyes alone: password hashes are in it. SQLite gives the
+/// files beside it the same mode.
+fn make(file: &Path) -> std::io::Result<()> {
+    let mut folder = DirBuilder::new();
+    let mut options = OpenOptions::new();
     #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.recursive(true).create(folder)
+    {
+        std::os::unix::fs::DirBuilderExt::mode(&mut folder, 0o700);
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    }
+    if let Some(parent) = file
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty())
+    {
+        folder.recursive(true).create(parent)?;
+    }
+    // Not cut: it may be there.
+    options.create(true).append(true).open(file).map(drop)
 }

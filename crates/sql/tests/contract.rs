@@ -5,7 +5,7 @@
 use tempfile::TempDir;
 use vestibule_domain::contract;
 use vestibule_domain::ports::{AddUserError, Backend, Users};
-use vestibule_sql::{Sql, SqlSessions, SqlUsers};
+use vestibule_sql::{Sql, SqlSessions, SqlUsers, pending_migrations};
 
 async fn memory() -> Sql {
     let sql = Sql::connect("sqlite::memory:").await.unwrap();
@@ -44,15 +44,52 @@ async fn sqlite_keeps_the_sessions_contract() {
 #[tokio::test]
 async fn migrating_twice_is_migrating_once() {
     let (sql, _folder) = file().await;
-    assert_eq!(sql.pending_migrations().await.unwrap(), 0);
     sql.migrate().await.unwrap();
+}
+
+#[tokio::test]
+async fn looking_for_migrations_changes_nothing() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("v.db");
+    let url = format!("sqlite://{}?mode=rwc", path.display());
+    let all = pending_migrations(&url).await.unwrap();
+    assert!(all > 0 && !path.exists());
+
+    // An empty file is an empty database.
+    std::fs::write(&path, "").unwrap();
+    assert_eq!(pending_migrations(&url).await.unwrap(), all);
+    assert_eq!(std::fs::read(&path).unwrap(), b"");
+
+    let sql = Sql::connect(&url).await.unwrap();
+    sql.migrate().await.unwrap();
+    assert_eq!(pending_migrations(&url).await.unwrap(), 0);
+
+    let without = format!("sqlite://{}/none.db", folder.path().display());
+    assert!(pending_migrations(&without).await.is_err());
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn the_files_are_for_their_owner_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("v.db");
+    let sql = Sql::connect(&format!("sqlite://{}?mode=rwc", path.display()))
+        .await
+        .unwrap();
+    sql.migrate().await.unwrap();
+    let files: Vec<_> = std::fs::read_dir(folder.path()).unwrap().collect();
+    assert_eq!(files.len(), 3, "the database, its log, its index");
+    for file in files {
+        let mode = file.unwrap().metadata().unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
 }
 
 #[tokio::test]
 async fn a_database_without_a_schema_is_not_ready() {
     let sql = Sql::connect("sqlite::memory:").await.unwrap();
     assert!(sql.ping().await.is_err());
-    assert!(sql.pending_migrations().await.unwrap() > 0);
     sql.migrate().await.unwrap();
     sql.ping().await.unwrap();
 }

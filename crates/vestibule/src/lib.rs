@@ -2,14 +2,13 @@
 
 mod clock;
 pub mod config;
+mod drain;
 mod secret_key;
 
 use std::io;
 use std::net::TcpListener;
-use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::thread::available_parallelism;
 
 use rocket::config::{Ident, LogLevel, Shutdown, Sig};
 use rocket::data::{Limits, ToByteUnit};
@@ -24,10 +23,11 @@ use vestibule_domain::{
     Login, Logout, Outage, PasswordPolicy, Ready, Register, Resume, SessionLimits, SignIn,
 };
 use vestibule_sql::{Sql, SqlSessions, SqlUsers};
-use vestibule_web::{Pages, Site};
+use vestibule_web::{Judge, MethodAsSent, Pages, Site};
 
 pub use clock::SystemClock;
 pub use config::{BadConfig, Config};
+pub use drain::Drain;
 
 /// Vestibule, wired as `config` says and ready to launch. The schema is up to date by then.
 ///
@@ -35,14 +35,17 @@ pub use config::{BadConfig, Config};
 /// [`BadConfig`] when a key names what cannot be used: a database that does not open, a template that does not parse.
 pub async fn rocket(config: &Config, clock: Arc<dyn Clock>) -> Result<Rocket<Build>, BadConfig> {
     let pages = pages(config)?;
+    let passwords = passwords(config)?;
+    let settings = settings(config)?;
+    check_secret_key(config)?;
+    // What can be refused without a trace has been, by now.
     let sql = database(config).await?;
-    sql.migrate().await.map_err(|e| unusable(config, &e))?;
     let site = Site::new(&config.public_url(), secret_key(config)?);
+    sql.migrate().await.map_err(|e| unusable(config, &e))?;
     warn_of(config, &site);
 
     let users: Arc<dyn Users> = Arc::new(SqlUsers(sql.clone()));
     let sessions: Arc<dyn Sessions> = Arc::new(SqlSessions(sql.clone()));
-    let passwords = passwords(config)?;
     let limits = SessionLimits {
         idle: config.sessions.idle,
         lifetime: config.sessions.lifetime,
@@ -55,7 +58,7 @@ pub async fn rocket(config: &Config, clock: Arc<dyn Clock>) -> Result<Rocket<Bui
         limits,
     };
 
-    Ok(rocket::custom(settings(config)?)
+    Ok(rocket::custom(settings)
         .manage(site)
         .manage(Login {
             users: Arc::clone(&users),
@@ -80,23 +83,20 @@ pub async fn rocket(config: &Config, clock: Arc<dyn Clock>) -> Result<Rocket<Bui
         .manage(Ready {
             backends: vec![Arc::new(sql) as Arc<dyn Backend>],
         })
-        .manage(Arc::new(PasswordPolicy {
+        .manage(Judge::new(PasswordPolicy {
             min_length: config.passwords.min_length,
             site_words: site_words(config),
         }))
         .manage(users)
         .manage(pages.static_files())
         .attach(pages.fairing())
+        .attach(MethodAsSent)
         .attach(vestibule_web::headers())
         .mount("/", vestibule_web::routes())
         .register("/", vestibule_web::catchers()))
 }
 
-/// The configured database, as it is: nothing is migrated.
-///
-/// # Errors
-/// [`BadConfig`] when it cannot be opened.
-pub async fn database(config: &Config) -> Result<Sql, BadConfig> {
+async fn database(config: &Config) -> Result<Sql, BadConfig> {
     Sql::connect(config.database.url.expose_secret())
         .await
         .map_err(|e| unusable(config, &e))
@@ -110,18 +110,29 @@ pub async fn database(config: &Config) -> Result<Sql, BadConfig> {
 pub async fn check(config: &Config) -> Result<String, BadConfig> {
     pages(config)?;
     passwords(config)?;
-    if database_file(config)?.is_some_and(|file| !file.exists()) {
-        return Ok("The database is not there yet; it is made on the first run.".to_owned());
-    }
-    let steps = database(config)
-        .await?
-        .pending_migrations()
+    check_secret_key(config)?;
+    let steps = vestibule_sql::pending_migrations(config.database.url.expose_secret())
         .await
         .map_err(|e| unusable(config, &e))?;
-    Ok(match steps {
-        0 => "The database answers, and its schema is up to date.".to_owned(),
-        steps => format!("The database answers; its schema is {steps} steps behind."),
+    Ok(match (steps, database_file(config)?) {
+        (_, None) => "The database is in memory, and gone when the program ends.".to_owned(),
+        (_, Some(file)) if !file.exists() => "The database is made on the first run.".to_owned(),
+        (0, _) => "The database answers, and its schema is up to date.".to_owned(),
+        (steps, _) => format!("The database answers; its schema is {steps} steps behind."),
     })
+}
+
+/// Takes the steps that bring the schema up to date, and says how many there were.
+///
+/// # Errors
+/// [`BadConfig`] when the database cannot be used.
+pub async fn migrate(config: &Config) -> Result<usize, BadConfig> {
+    let steps = vestibule_sql::pending_migrations(config.database.url.expose_secret())
+        .await
+        .map_err(|e| unusable(config, &e))?;
+    let sql = database(config).await?;
+    sql.migrate().await.map_err(|e| unusable(config, &e))?;
+    Ok(steps)
 }
 
 fn database_file(config: &Config) -> Result<Option<PathBuf>, BadConfig> {
@@ -139,7 +150,7 @@ fn pages(config: &Config) -> Result<Pages, BadConfig> {
 }
 
 /// The sentence for a database that does not do what it should.
-pub fn unusable(config: &Config, outage: &Outage) -> BadConfig {
+fn unusable(config: &Config, outage: &Outage) -> BadConfig {
     config.bad(
         "database.url",
         format!("a database that cannot be used ({})", outage.chain()),
@@ -175,17 +186,33 @@ pub fn claim_port(config: &mut Config) -> Result<(), BadConfig> {
 }
 
 fn secret_key(config: &Config) -> Result<SecretString, BadConfig> {
-    if let Some(key) = &config.secret_key {
-        return Ok(key.clone());
+    match &config.secret_key {
+        Some(key) => Ok(key.clone()),
+        None => secret_key::keep(folder(config)?.as_deref()).map_err(|e| bad_key(config, &e)),
     }
+}
+
+fn check_secret_key(config: &Config) -> Result<(), BadConfig> {
+    match folder(config)? {
+        Some(folder) if config.secret_key.is_none() => {
+            secret_key::check(&folder).map_err(|e| bad_key(config, &e))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Where the database is, and the key beside it.
+fn folder(config: &Config) -> Result<Option<PathBuf>, BadConfig> {
     let file = database_file(config)?;
-    secret_key::keep(file.as_deref().and_then(Path::parent)).map_err(|e| {
-        config.bad(
-            "secret_key",
-            format!("unset, and none can be kept beside the database ({e})"),
-            "a text of at least 32 characters, or a file for this user's eyes alone",
-        )
-    })
+    Ok(file.and_then(|file| file.parent().map(Path::to_owned)))
+}
+
+fn bad_key(config: &Config, why: &io::Error) -> BadConfig {
+    config.bad(
+        "secret_key",
+        format!("unset, and none can be kept beside the database ({why})"),
+        "a text of at least 32 characters, or a file for this user's eyes alone",
+    )
 }
 
 fn passwords(config: &Config) -> Result<Arc<dyn Passwords>, BadConfig> {
@@ -240,7 +267,6 @@ fn settings(config: &Config) -> Result<Figment, BadConfig> {
     let settings = rocket::Config {
         address: config.server.address,
         port: config.server.port,
-        workers: available_parallelism().map_or(1, NonZero::get),
         // Its default believes an address that any client writes into a header.
         ip_header: None,
         ident: Ident::none(),
@@ -251,12 +277,12 @@ fn settings(config: &Config) -> Result<Figment, BadConfig> {
             .limit("file", 0.bytes())
             .limit("json", 0.bytes())
             .limit("msgpack", 0.bytes()),
-        // Requests in flight have 3 s to end: longer than a full queue of hashes takes at the default cost. While any
-        // browser is connected, Rocket waits for all of it, so it is not longer than a restart may take.
+        // Requests in flight may take all of this to end. Rocket would wait for all of it whenever a browser is connected;
+        // `Drain` ends the wait once they are answered.
         shutdown: Shutdown {
             ctrlc: true,
             signals: [Sig::Term].into(),
-            grace: 3,
+            grace: 30,
             mercy: 1,
             ..Shutdown::default()
         },

@@ -1,13 +1,18 @@
 //! The command line.
 
 use std::io::{self, IsTerminal, Write};
+use std::num::NonZero;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::thread::available_parallelism;
 
 use clap::{Parser, Subcommand};
 use rocket::fairing::AdHoc;
 use tracing_subscriber::EnvFilter;
-use vestibule::{BadConfig, Config, SystemClock, claim_port, database, rocket, unusable};
+use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use vestibule::{BadConfig, Config, Drain, SystemClock, claim_port, rocket};
 
 /// Vestibule, the entrance hall for your app. Without a command it serves.
 #[derive(Parser)]
@@ -50,43 +55,64 @@ fn run(command: Command) -> anyhow::Result<()> {
     log(&config);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
+        // What blocks is the judging of passwords, which is work: more at a time than cores gains nothing.
+        .max_blocking_threads(available_parallelism().map_or(1, NonZero::get))
         .build()?;
-    runtime.block_on(async {
+    let outcome = runtime.block_on(async {
         match command {
             Command::Serve => serve(config).await,
             Command::Check => check(&config).await,
             Command::Migrate => migrate(&config).await,
         }
-    })
+    });
+    // Whatever still runs has nobody to answer to.
+    runtime.shutdown_background();
+    outcome
 }
 
 fn log(config: &Config) {
-    // Rocket and its parts tell about every request; of them, only what goes wrong.
     let level = config.log.level.as_str();
-    let filter = format!(
-        "{level},rocket=error,_=error,hyper=error,sqlx=warn,sea_orm=warn,sea_orm_migration=warn"
-    );
-    tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::new(filter))
-        .with_ansi(io::stderr().is_terminal())
-        .with_writer(io::stderr)
+    let levels = EnvFilter::new(format!(
+        "{level},hyper=error,sqlx=warn,sea_orm=warn,sea_orm_migration=warn"
+    ));
+    // Rocket tells about every request, address and all, and calls an ordinary 404 an error.
+    let ours = filter_fn(|meta| {
+        let target = meta.target();
+        let theirs = target.starts_with("rocket::");
+        let theirs_in_ours = target.starts_with("vestibule") && target.ends_with("::_");
+        !theirs && !theirs_in_ours
+    });
+    tracing_subscriber::registry()
+        .with(levels)
+        .with(ours)
+        .with(
+            tracing_subscriber::fmt::layer()
+                .with_ansi(io::stderr().is_terminal())
+                .with_writer(io::stderr),
+        )
         .init();
 }
 
 async fn serve(mut config: Config) -> anyhow::Result<()> {
     claim_port(&mut config)?;
     let welcome = format!("Vestibule is open at {}", config.public_url());
-    rocket(&config, Arc::new(SystemClock))
+    let drain = Drain::default();
+    let rocket = rocket(&config, Arc::new(SystemClock))
         .await?
+        .attach(drain.clone())
         .attach(AdHoc::on_liftoff("Welcome", |_| {
             Box::pin(async move {
                 // Serving goes on when nobody reads this.
                 let _ = writeln!(io::stdout(), "{welcome}");
             })
         }))
-        .launch()
+        .ignite()
         .await?;
-    Ok(())
+    let over = drain.over(rocket.shutdown());
+    tokio::select! {
+        ended = rocket.launch() => ended.map(drop).map_err(anyhow::Error::from),
+        () = over => Ok(()),
+    }
 }
 
 async fn check(config: &Config) -> anyhow::Result<()> {
@@ -107,12 +133,7 @@ async fn check(config: &Config) -> anyhow::Result<()> {
 }
 
 async fn migrate(config: &Config) -> anyhow::Result<()> {
-    let sql = database(config).await?;
-    let steps = sql
-        .pending_migrations()
-        .await
-        .map_err(|e| unusable(config, &e))?;
-    sql.migrate().await.map_err(|e| unusable(config, &e))?;
+    let steps = vestibule::migrate(config).await?;
     writeln!(
         io::stdout(),
         "The schema is up to date; {steps} steps were taken."

@@ -1,6 +1,6 @@
 use std::fs;
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use secrecy::SecretString;
 use vestibule_domain::SessionToken;
@@ -17,15 +17,14 @@ pub(crate) fn keep(folder: Option<&Path>) -> io::Result<SecretString> {
     let Some(folder) = folder else {
         return fresh().map(SecretString::from);
     };
-    let folder = if folder.as_os_str().is_empty() {
-        Path::new(".")
-    } else {
-        folder
-    };
-    let path = folder.join(FILE);
+    let path = path(folder);
     if !path.try_exists()? {
         // Written whole under another name first: nobody ever reads half a key. Its mode is 0600.
-        let mut file = tempfile::Builder::new().prefix(FILE).tempfile_in(folder)?;
+        let mut file = tempfile::Builder::new().prefix(FILE).tempfile_in(
+            path.parent()
+                .filter(|parent| !parent.as_os_str().is_empty())
+                .unwrap_or(Path::new(".")),
+        )?;
         writeln!(file, "{}", fresh()?)?;
         file.as_file().sync_all()?;
         match file.persist_noclobber(&path) {
@@ -34,6 +33,26 @@ pub(crate) fn keep(folder: Option<&Path>) -> io::Result<SecretString> {
         }
     }
     read(&path)
+}
+
+/// Whether [`keep`] would take the key that is in `folder`, if there is one; none is made.
+///
+/// # Errors
+/// As [`keep`].
+pub(crate) fn check(folder: &Path) -> io::Result<()> {
+    let path = path(folder);
+    if path.try_exists()? {
+        read(&path)?;
+    }
+    Ok(())
+}
+
+fn path(folder: &Path) -> PathBuf {
+    if folder.as_os_str().is_empty() {
+        PathBuf::from(FILE)
+    } else {
+        folder.join(FILE)
+    }
 }
 
 /// 256 random bits, as text.

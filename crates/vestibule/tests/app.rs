@@ -130,13 +130,21 @@ impl Visitor<'_> {
         self.cookies.get("__Host-session")
     }
 
+    /// Sends any request with a `Cookie` header of any kind. Over a connection, Rocket fills its jar from that header;
+    /// here both are filled.
+    pub(crate) async fn send_with(&self, request: LocalRequest<'_>, line: &str) -> Answer {
+        let jar = Cookie::split_parse_encoded(line.to_owned()).filter_map(Result::ok);
+        let jar: Vec<_> = jar.map(Cookie::into_owned).collect();
+        let request = request.header(Header::new("Cookie", line.to_owned()));
+        Answer::of(request.cookies(jar)).await
+    }
+
     /// Sends any request, with this browser's cookies, and keeps those of the answer.
     pub(crate) async fn send(&mut self, request: LocalRequest<'_>) -> Answer {
-        let cookies = self
-            .cookies
-            .iter()
-            .map(|(name, value)| Cookie::new(name.clone(), value.clone()));
-        let answer = Answer::of(request.cookies(cookies)).await;
+        let pairs = self.cookies.iter();
+        let line = pairs.map(|(name, value)| format!("{name}={value}"));
+        let line = line.collect::<Vec<_>>().join("; ");
+        let answer = self.send_with(request, &line).await;
         for cookie in &answer.cookies {
             if cookie.max_age() == Some(time::Duration::ZERO) {
                 self.cookies.remove(cookie.name());

@@ -307,6 +307,36 @@ async fn only_the_exact_cookie_signs_in() {
     }
 }
 
+/// A site next door can set cookies of names that `__Host-` does not protect, and which Rocket's own jar would take for
+/// ours.
+#[rocket::async_test]
+async fn no_other_name_passes_for_the_cookie() {
+    let app = App::new().await;
+    let (ada, bob) = (app.member("ada").await, app.member("bob").await);
+    let (ada, bob) = (ada.session().unwrap(), bob.session().unwrap());
+    let own = format!("__Host-session={ada}");
+    for tossed in [
+        format!("__%48ost-session={bob}"),
+        format!("\u{2000}__Host-session={bob}"),
+        format!("__Host-session\u{a0}={bob}"),
+        format!("__host-session={bob}"),
+    ] {
+        let dashboard = || app.client.get("/dashboard");
+        let alone = app.visitor().send_with(dashboard(), &tossed).await;
+        assert_eq!(alone.status, Status::SeeOther, "{tossed}");
+        for both in [format!("{own}; {tossed}"), format!("{tossed}; {own}")] {
+            let page = app.visitor().send_with(dashboard(), &both).await;
+            assert!(page.body.contains("Hello, ada"), "{both}");
+        }
+    }
+    let twice = format!("{own}; __Host-session={bob}");
+    let page = app
+        .visitor()
+        .send_with(app.client.get("/dashboard"), &twice)
+        .await;
+    assert_eq!(page.status, Status::SeeOther, "two of them are none");
+}
+
 #[rocket::async_test]
 async fn who_is_signed_in_is_led_past_the_forms() {
     let app = App::new().await;

@@ -1,13 +1,14 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};
-use rocket::http::{CookieJar, Status};
+use rocket::http::Status;
 use rocket::request::{FromRequest, Outcome, Request};
 use secrecy::ExposeSecret;
 use sha2::Sha256;
 use vestibule_domain::SessionToken;
 
 use crate::Site;
+use crate::cookie;
 use crate::guard::site;
 use crate::refusal::report;
 
@@ -24,8 +25,7 @@ impl<'r> FromRequest<'r> for Csrf {
 
     async fn from_request(req: &'r Request<'_>) -> Outcome<Self, ()> {
         let site = site(req);
-        let jar = req.cookies();
-        if let Some(binding) = binding(site, jar) {
+        if let Some(binding) = binding(req) {
             return Outcome::Success(Self(sign(site, &binding)));
         }
         // As unguessable as a session's, and nothing else.
@@ -33,7 +33,7 @@ impl<'r> FromRequest<'r> for Csrf {
             Ok(random) => {
                 let value = random.expose();
                 let token = sign(site, &format!("{}={value}", site.visitor_cookie()));
-                site.add(jar, site.visitor_cookie(), value, None);
+                site.add(req.cookies(), site.visitor_cookie(), value, None);
                 Outcome::Success(Self(token))
             }
             Err(outage) => Outcome::Error((report(&outage), ())),
@@ -45,23 +45,21 @@ impl<'r> FromRequest<'r> for Csrf {
 ///
 /// # Errors
 /// 403 when it does not.
-pub(crate) fn check(site: &Site, jar: &CookieJar<'_>, token: &str) -> Result<(), Status> {
-    let genuine = binding(site, jar).is_some_and(|binding| {
+pub(crate) fn check(req: &Request<'_>, token: &str) -> Result<(), Status> {
+    let genuine = binding(req).is_some_and(|binding| {
         URL_SAFE_NO_PAD
             .decode(token)
-            .is_ok_and(|tag| mac(site, &binding).verify_slice(&tag).is_ok())
+            .is_ok_and(|tag| mac(site(req), &binding).verify_slice(&tag).is_ok())
     });
     genuine.then_some(()).ok_or(Status::Forbidden)
 }
 
 /// The name says which cookie it is, so that a value in one never passes for the other.
-fn binding(site: &Site, jar: &CookieJar<'_>) -> Option<String> {
+fn binding(req: &Request<'_>) -> Option<String> {
+    let site = site(req);
     [site.session_cookie(), site.visitor_cookie()]
         .into_iter()
-        .find_map(|name| {
-            jar.get(name)
-                .map(|cookie| format!("{name}={}", cookie.value()))
-        })
+        .find_map(|name| cookie::value(req, name).map(|value| format!("{name}={value}")))
 }
 
 fn sign(site: &Site, binding: &str) -> String {

@@ -3,6 +3,8 @@ use rocket::response::{self, Responder};
 use rocket::{Request, catch};
 use rocket_dyn_templates::{Template, context};
 
+use crate::headers::secure;
+
 /// An error page, which says when to come back where there is something to wait for.
 pub(crate) struct ErrorPage(Status, Template);
 
@@ -16,6 +18,7 @@ impl<'r> Responder<'r, 'static> for ErrorPage {
         if matches!(self.0.code, 429 | 503) {
             answer.set_raw_header("Retry-After", RETRY_AFTER_SECS);
         }
+        secure(&mut answer);
         Ok(answer)
     }
 }
@@ -42,13 +45,13 @@ pub(crate) fn any(status: Status, _req: &Request<'_>) -> ErrorPage {
             "That was too much",
             "What was sent is larger than anything that fits here.",
         ),
-        415 | 422 | 400 => (
-            "That could not be read",
-            "What was sent does not fit the page that it was sent to. Open the page again and send the form once more.",
-        ),
         429 => (
             "Too many attempts",
             "Please wait a little before you try again.",
+        ),
+        400..=499 => (
+            "That could not be read",
+            "What was sent does not fit the page that it was sent to. Open the page again and send the form once more.",
         ),
         503 => (
             "We cannot answer just now",

@@ -64,7 +64,7 @@ where
     let body = Zeroizing::new(body.into_inner());
     let body = std::str::from_utf8(&body).map_err(|_| Status::UnprocessableEntity)?;
 
-    csrf::check(site(req), req.cookies(), &token(body)?)?;
+    csrf::check(req, &token(body)?)?;
     Form::<Strict<F>>::parse_encoded(RawStr::new(body))
         .map(Strict::into_inner)
         .map_err(|_| Status::UnprocessableEntity)
@@ -79,8 +79,8 @@ fn is_own(req: &Request<'_>) -> bool {
     }
 }
 
-/// The field `csrf`. Rocket's own parser replaces what is not UTF-8, and overlooks a second optional field and a
-/// `_method`, which would have made another method of this request; all are refused here.
+/// The field `csrf`. Rocket's own parser replaces what is not UTF-8, takes `username[x]` for `username`, and overlooks a
+/// second optional field and a `_method`; all are refused here.
 fn token(body: &str) -> Result<String, Status> {
     let mut names = HashSet::new();
     let mut token = None;
@@ -95,7 +95,8 @@ fn token(body: &str) -> Result<String, Status> {
         if name == "csrf" {
             token = Some(value.into_owned());
         }
-        if name == "_method" || !names.insert(name.into_owned()) {
+        let odd = name == "_method" || name.contains(['.', ':', '[', ']']);
+        if odd || !names.insert(name.into_owned()) {
             return Err(Status::UnprocessableEntity);
         }
     }

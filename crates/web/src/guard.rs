@@ -8,6 +8,7 @@ use rocket::uri;
 use vestibule_domain::{Browser, Resume, Session, SessionToken};
 
 use crate::Site;
+use crate::cookie;
 use crate::next::Next;
 use crate::refusal::report;
 
@@ -59,14 +60,14 @@ async fn session(req: &Request<'_>) -> Result<Option<Session>, Status> {
         .rocket()
         .state::<Resume>()
         .ok_or(Status::InternalServerError)?;
-    match token(site(req), req.cookies()) {
+    match token(req) {
         Some(token) => resume.session(&token).await.map_err(|e| report(&e)),
         None => Ok(None),
     }
 }
 
-fn token(site: &Site, jar: &CookieJar<'_>) -> Option<SessionToken> {
-    SessionToken::parse(jar.get(site.session_cookie())?.value())
+fn token(req: &Request<'_>) -> Option<SessionToken> {
+    SessionToken::parse(cookie::value(req, site(req).session_cookie())?)
 }
 
 /// The browser that asks, as the acts want to know it.
@@ -85,7 +86,7 @@ impl<'r> FromRequest<'r> for Asking {
     async fn from_request(req: &'r Request<'_>) -> Outcome<Self, ()> {
         Outcome::Success(Self(Browser {
             address: req.client_ip(),
-            session: token(site(req), req.cookies()),
+            session: token(req),
             remember: false,
         }))
     }

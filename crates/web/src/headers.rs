@@ -1,5 +1,6 @@
 use rocket::fairing::AdHoc;
 use rocket::http::Header;
+use rocket::response::Response;
 
 /// On every answer, error pages and static files too.
 ///
@@ -32,13 +33,17 @@ const ALWAYS: [(&str, &str); 9] = [
 /// Sets the security headers, and `no-store` on all that does not say otherwise.
 pub fn headers() -> AdHoc {
     AdHoc::on_response("Security headers", |_, answer| {
-        Box::pin(async move {
-            for (name, value) in ALWAYS {
-                answer.set_header(Header::new(name, value));
-            }
-            if answer.headers().get_one("Cache-Control").is_none() {
-                answer.set_header(Header::new("Cache-Control", "no-store"));
-            }
-        })
+        Box::pin(async move { secure(answer) })
     })
+}
+
+/// What [`headers`] does, for the one answer that Rocket gives without asking any fairing: to a method that it does not
+/// know.
+pub(crate) fn secure(answer: &mut Response<'_>) {
+    for (name, value) in ALWAYS {
+        answer.set_header(Header::new(name, value));
+    }
+    if answer.headers().get_one("Cache-Control").is_none() {
+        answer.set_header(Header::new("Cache-Control", "no-store"));
+    }
 }

@@ -6,6 +6,7 @@
     reason = "Rocket hands guards over by value"
 )]
 
+mod cookie;
 mod csrf;
 mod dashboard;
 mod error;
@@ -14,8 +15,10 @@ mod guard;
 mod headers;
 mod health;
 mod home;
+mod judge;
 mod login;
 mod logout;
+mod method;
 mod next;
 mod refusal;
 mod register;
@@ -24,12 +27,14 @@ mod static_files;
 mod templates;
 
 pub use headers::headers;
+pub use judge::Judge;
+pub use method::MethodAsSent;
 pub use site::Site;
 pub use static_files::StaticFiles;
 pub use templates::{Pages, PagesError};
 
 /// Every page. They need, managed by Rocket: [`Site`], the acts `Login`, `Register`, `Logout`, `Resume` and `Ready`,
-/// `Arc<PasswordPolicy>` and `Arc<dyn Users>`; and [`Pages`] attached.
+/// [`Judge`] and `Arc<dyn Users>`; and [`Pages`] attached.
 pub fn routes() -> Vec<rocket::Route> {
     rocket::routes![
         home::get,

@@ -19,7 +19,7 @@ pub(crate) struct LoginForm {
     #[field(name = "csrf")]
     _csrf: String,
     next: Option<String>,
-    remember: Option<bool>,
+    remember: Option<String>,
 }
 
 #[get("/login?<next>")]
@@ -58,7 +58,7 @@ pub(crate) async fn post(
     let typed = Typed {
         username: form.username,
         next: form.next.as_deref().and_then(Next::parse),
-        remember: form.remember == Some(true),
+        remember: form.remember.as_deref() == Some("on"),
     };
     let again = |status, problems: &[Problem]| {
         let page = page(&csrf, register, &typed, problems);

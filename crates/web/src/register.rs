@@ -1,19 +1,16 @@
-use std::sync::Arc;
-
 use rocket::form::FromForm;
 use rocket::http::{CookieJar, Status};
 use rocket::response::Redirect;
-use rocket::{State, get, post, tokio, uri};
+use rocket::{State, get, post, uri};
 use rocket_dyn_templates::{Template, context};
-use vestibule_domain::{
-    NewPassword, Outage, Password, PasswordPolicy, Register, RegisterError, Username, WeakPassword,
-};
+use vestibule_domain::{Password, Register, RegisterError, Username};
 
 use crate::Site;
 use crate::csrf::Csrf;
 use crate::error;
 use crate::form::{OwnForm, SecretField};
 use crate::guard::{Asking, Visitor, welcome};
+use crate::judge::Judge;
 use crate::login::onward;
 use crate::next::Next;
 use crate::refusal::{Problem, Refusal};
@@ -33,7 +30,7 @@ pub(crate) fn get(
     visitor: Visitor,
     csrf: Csrf,
     register: &State<Register>,
-    policy: &State<Arc<PasswordPolicy>>,
+    judge: &State<Judge>,
 ) -> Result<Template, Refusal> {
     let next = next.and_then(Next::parse);
     if visitor.session.is_some() {
@@ -42,7 +39,7 @@ pub(crate) fn get(
     if !register.open {
         return Err(closed());
     }
-    Ok(page(&csrf, policy, "", next.as_ref(), &[]))
+    Ok(page(&csrf, judge, "", next.as_ref(), &[]))
 }
 
 #[post("/register", data = "<form>")]
@@ -51,14 +48,17 @@ pub(crate) async fn post(
     asking: Asking,
     csrf: Csrf,
     register: &State<Register>,
-    policy: &State<Arc<PasswordPolicy>>,
+    judge: &State<Judge>,
     site: &State<Site>,
     jar: &CookieJar<'_>,
 ) -> Result<Redirect, Refusal> {
+    if !register.open {
+        return Err(closed());
+    }
     let OwnForm(form) = form;
     let next = form.next.as_deref().and_then(Next::parse);
     let again = |status, problems: &[Problem]| {
-        let page = page(&csrf, policy, &form.username, next.as_ref(), problems);
+        let page = page(&csrf, judge, &form.username, next.as_ref(), problems);
         Refusal::Again((status, Box::new(page)))
     };
 
@@ -68,7 +68,7 @@ pub(crate) async fn post(
         (Ok(username), Ok(password)) => (username, password),
         (username, password) => {
             let password = match password {
-                Ok(password) => policy
+                Ok(password) => judge
                     .check_length(&password)
                     .err()
                     .map(|why| why.to_string()),
@@ -78,7 +78,7 @@ pub(crate) async fn post(
             return Err(again(Status::UnprocessableEntity, &problems));
         }
     };
-    let password = match choose(policy, password, &username).await? {
+    let password = match judge.check(password, &username).await? {
         Ok(password) => password,
         Err(why) => {
             let problem = Problem::with("password", &why);
@@ -103,19 +103,6 @@ pub(crate) async fn post(
     }
 }
 
-/// Asks the policy, off the async threads.
-async fn choose(
-    policy: &Arc<PasswordPolicy>,
-    password: Password,
-    username: &Username,
-) -> Result<Result<NewPassword, WeakPassword>, Outage> {
-    let policy = Arc::clone(policy);
-    let username = username.clone();
-    tokio::task::spawn_blocking(move || policy.check(password, &username))
-        .await
-        .map_err(Outage::during("judging a password"))
-}
-
 fn closed() -> Refusal {
     let status = Status::Forbidden;
     let page = error::page(
@@ -128,7 +115,7 @@ fn closed() -> Refusal {
 
 fn page(
     csrf: &Csrf,
-    policy: &PasswordPolicy,
+    judge: &Judge,
     username: &str,
     next: Option<&Next>,
     problems: &[Problem],
@@ -140,7 +127,7 @@ fn page(
             csrf: &csrf.0,
             username,
             next,
-            min_length: policy.min_length,
+            min_length: judge.min_length(),
             login_href: uri!(crate::login::get(next = next)).to_string(),
             problems,
         },

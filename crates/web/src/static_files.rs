@@ -94,7 +94,15 @@ impl<'r> Responder<'r, 'static> for Found {
     fn respond_to(self, req: &'r Request<'_>) -> response::Result<'static> {
         let tag = format!("\"{}\"", self.file.version);
         let mut answer = Response::build();
-        if req.headers().get_one("If-None-Match") == Some(&tag) {
+        let known = req
+            .headers()
+            .get("If-None-Match")
+            .flat_map(|list| list.split(','));
+        // A proxy that compresses makes a weak tag of ours, which is as good here.
+        if known
+            .map(str::trim)
+            .any(|known| known.trim_start_matches("W/") == tag)
+        {
             answer.status(Status::NotModified);
         } else {
             let bytes = self.file.bytes;
