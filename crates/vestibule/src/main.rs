@@ -73,7 +73,7 @@ fn run(command: Command) -> anyhow::Result<()> {
 fn log(config: &Config) {
     let level = config.log.level.as_str();
     let levels = EnvFilter::new(format!(
-        "{level},hyper=error,sqlx=warn,sea_orm=warn,sea_orm_migration=warn"
+        "{level},rocket_dyn_templates=warn,hyper=error,sqlx=warn,sea_orm=warn,sea_orm_migration=warn"
     ));
     // Rocket tells about every request, address and all, and calls an ordinary 404 an error.
     let ours = filter_fn(|meta| {

@@ -15,3 +15,4 @@ mod logout;
 mod register;
 mod server;
 mod storm;
+mod wire;
