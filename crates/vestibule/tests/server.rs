@@ -2,7 +2,8 @@
 
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
-use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread::{self, JoinHandle};
 
 use tempfile::TempDir;
 
@@ -11,7 +12,8 @@ pub(crate) struct Server {
     process: Child,
     /// Where its visitors find it, without a slash at the end: `http://localhost:4711`.
     pub(crate) url: String,
-    log: Option<ChildStderr>,
+    /// Reads along, since a program that nobody listens to stands still.
+    log: Option<JoinHandle<String>>,
 }
 
 impl Server {
@@ -22,18 +24,25 @@ impl Server {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        let mut log = process.stderr.take();
+        let mut stderr = process.stderr.take().unwrap();
+        let log = thread::spawn(move || {
+            let mut log = String::new();
+            stderr.read_to_string(&mut log).unwrap();
+            log
+        });
         let mut welcome = String::new();
         BufReader::new(process.stdout.take().unwrap())
             .read_line(&mut welcome)
             .unwrap();
         let url = welcome.trim().strip_prefix("Vestibule is open at ");
         let Some(url) = url.map(|url| url.trim_end_matches('/').to_owned()) else {
-            let mut why = String::new();
-            log.take().unwrap().read_to_string(&mut why).unwrap();
-            panic!("it did not open: {welcome:?} {why}");
+            panic!("it did not open: {welcome:?} {}", log.join().unwrap());
         };
-        Self { process, url, log }
+        Self {
+            process,
+            url,
+            log: Some(log),
+        }
     }
 
     /// Starts it in a new folder, which lasts as long as the second value.
@@ -62,8 +71,7 @@ impl Server {
 
     /// Waits until it has ended by itself; how, and what it had logged.
     pub(crate) fn wait(mut self) -> (ExitStatus, String) {
-        let mut log = String::new();
-        self.log.take().unwrap().read_to_string(&mut log).unwrap();
+        let log = self.log.take().unwrap().join().unwrap();
         (self.process.wait().unwrap(), log)
     }
 }
