@@ -33,12 +33,12 @@ async fn it_says_since_when_and_where_from() {
         "a member since: {page}"
     );
     assert!(
-        page.contains("24 November 2026, 14:00 UTC</time>"),
+        page.contains("24 November 2026, 14:00\u{a0}UTC</time>"),
         "the last login: {page}"
     );
     assert!(page.contains("203.0.113.7"), "{page}");
     assert!(
-        page.contains("23 November 2026, 12:00 UTC</time>"),
+        page.contains("23 November 2026, 12:00\u{a0}UTC</time>"),
         "the one before: {page}"
     );
     assert!(page.contains("an unknown address"), "{page}");

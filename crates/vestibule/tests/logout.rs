@@ -32,6 +32,25 @@ async fn logout_ends_the_session_on_the_server() {
 }
 
 #[rocket::async_test]
+async fn the_login_page_says_so_once_and_makes_the_browser_forget() {
+    let app = App::new().await;
+    let mut ada = app.member("ada").await;
+    ada.logout().await;
+    let page = ada.get("/login").await;
+    assert!(page.body.contains("You are signed out."), "{}", page.body);
+    assert!(page.body.contains("src=\"/farewell.svg\""), "{}", page.body);
+    let mark = ada.get("/farewell.svg").await;
+    assert_eq!(mark.header("clear-site-data"), Some(r#""cache""#));
+    assert_eq!(mark.header("cache-control"), Some("no-store"));
+
+    let again = ada.get("/login").await.body;
+    assert!(
+        !again.contains("signed out") && !again.contains("farewell"),
+        "{again}"
+    );
+}
+
+#[rocket::async_test]
 async fn other_browsers_stay_signed_in() {
     let app = App::new().await;
     let mut here = app.member("ada").await;

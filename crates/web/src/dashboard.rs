@@ -51,8 +51,9 @@ impl Moment {
     }
 
     fn minute(at: OffsetDateTime) -> Self {
-        let minute =
-            format_description!("[day padding:none] [month repr:long] [year], [hour]:[minute] UTC");
+        let minute = format_description!(
+            "[day padding:none] [month repr:long] [year], [hour]:[minute]\u{a0}UTC"
+        );
         Self::new(at, at.format(minute))
     }
 

@@ -74,7 +74,7 @@ fn is_own(req: &Request<'_>) -> bool {
     let headers = req.headers();
     match (headers.get_one("Sec-Fetch-Site"), headers.get_one("Origin")) {
         (Some(site), _) => site == "same-origin",
-        (None, Some(origin)) => origin == site(req).origin,
+        (None, Some(origin)) => site(req).is_origin(origin),
         (None, None) => true,
     }
 }

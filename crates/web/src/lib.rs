@@ -43,6 +43,7 @@ pub fn routes() -> Vec<rocket::Route> {
         register::get,
         register::post,
         logout::post,
+        logout::farewell,
         dashboard::get,
         static_files::get,
         health::live,

@@ -9,6 +9,7 @@ use crate::Site;
 use crate::csrf::Csrf;
 use crate::form::{OwnForm, SecretField};
 use crate::guard::{Asking, Visitor, welcome};
+use crate::logout::JustLeft;
 use crate::next::Next;
 use crate::refusal::{Problem, Refusal};
 
@@ -27,21 +28,22 @@ pub(crate) fn get(
     next: Option<&str>,
     visitor: Visitor,
     csrf: Csrf,
+    just_left: JustLeft,
     register: &State<Register>,
+    site: &State<Site>,
+    jar: &CookieJar<'_>,
 ) -> Result<Template, Refusal> {
     let next = next.and_then(Next::parse);
     if visitor.session.is_some() {
         return Err(Refusal::Onward(Box::new(onward(next))));
     }
-    Ok(page(
-        &csrf,
-        register,
-        &Typed {
-            next,
-            ..Typed::default()
-        },
-        &[],
-    ))
+    site.remove(jar, site.farewell_cookie());
+    let typed = Typed {
+        next,
+        just_left: just_left.0,
+        ..Typed::default()
+    };
+    Ok(page(&csrf, register, &typed, &[]))
 }
 
 #[post("/login", data = "<form>")]
@@ -59,6 +61,7 @@ pub(crate) async fn post(
         username: form.username,
         next: form.next.as_deref().and_then(Next::parse),
         remember: form.remember.as_deref() == Some("on"),
+        just_left: false,
     };
     let again = |status, problems: &[Problem]| {
         let page = page(&csrf, register, &typed, problems);
@@ -99,12 +102,13 @@ pub(crate) fn onward(next: Option<Next>) -> Redirect {
     }
 }
 
-/// What the visitor typed, less the password.
+/// What the visitor brought along and typed, less the password.
 #[derive(Default)]
 struct Typed {
     username: String,
     next: Option<Next>,
     remember: bool,
+    just_left: bool,
 }
 
 fn page(csrf: &Csrf, register: &Register, typed: &Typed, problems: &[Problem]) -> Template {
@@ -122,6 +126,7 @@ fn page(csrf: &Csrf, register: &Register, typed: &Typed, problems: &[Problem]) -
             next,
             register_href,
             notice,
+            just_left: typed.just_left,
             problems,
         },
     )

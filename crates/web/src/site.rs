@@ -7,8 +7,8 @@ use url::{Host, Url};
 
 /// What the pages have to know about where they stand.
 pub struct Site {
-    /// The origin that browsers name when they send one of our forms.
-    pub(crate) origin: String,
+    /// The origins that browsers name when they send one of our forms.
+    origins: Vec<String>,
     /// Whether cookies may be `Secure`, and so carry the prefix that binds them to this host.
     secure: bool,
     /// What signs the tokens in forms.
@@ -18,11 +18,26 @@ pub struct Site {
 impl Site {
     /// A site that visitors reach at `public_url`, with a key that nobody else has and every instance shares.
     pub fn new(public_url: &Url, key: SecretString) -> Self {
+        let mut origins = vec![public_url.origin().ascii_serialization()];
+        let mut here = public_url.clone();
+        if is_loopback(public_url) {
+            // Other names of this machine, which people type as well.
+            for name in ["localhost", "127.0.0.1", "[::1]"] {
+                if here.set_host(Some(name)).is_ok() {
+                    origins.push(here.origin().ascii_serialization());
+                }
+            }
+        }
         Self {
-            origin: public_url.origin().ascii_serialization(),
+            origins,
             secure: public_url.scheme() == "https" || is_loopback(public_url),
             key,
         }
+    }
+
+    /// Whether this is what browsers say of our own pages.
+    pub(crate) fn is_origin(&self, origin: &str) -> bool {
+        self.origins.iter().any(|ours| ours == origin)
     }
 
     /// Whether cookies reach us over encrypted or local connections alone. Where not, whoever listens on the way signs in
@@ -46,6 +61,15 @@ impl Site {
             "__Host-visitor"
         } else {
             "visitor"
+        }
+    }
+
+    /// The cookie of somebody who has just signed out, for one page.
+    pub(crate) fn farewell_cookie(&self) -> &'static str {
+        if self.secure {
+            "__Host-farewell"
+        } else {
+            "farewell"
         }
     }
 
