@@ -1,0 +1,107 @@
+//! What is refused, and what a browser is left with.
+
+use std::time::Duration;
+
+use time::OffsetDateTime;
+
+use super::person::{PASSWORD, Person};
+use crate::server::Server;
+
+#[tokio::test]
+async fn a_weak_password_is_refused_beside_its_field() {
+    let (server, _folder) = Server::start_afresh(&[]);
+    let ada = Person::at(&server.url).await;
+    ada.register("ada", "passwordpassword").await;
+    ada.is_told_of("password", "easy to guess").await;
+    assert_eq!(ada.status().await, 422);
+    assert_eq!(ada.has_in("username").await, "ada");
+    assert_eq!(ada.has_in("password").await, "");
+
+    ada.fill("password", PASSWORD).await;
+    ada.press("Create account").await;
+    ada.sees("Hello, ada").await;
+}
+
+#[tokio::test]
+async fn a_wrong_password_and_a_stranger_read_the_same() {
+    let (server, _folder) = Server::start_afresh(&[]);
+    let ada = Person::at(&server.url).await;
+    ada.register("ada", PASSWORD).await;
+    ada.sees("Hello, ada").await;
+    ada.press("Sign out").await;
+
+    let mut pages = Vec::new();
+    for username in ["ada", "bob"] {
+        ada.open("/login").await;
+        ada.sign_in(username, "ten dry sparrows hum").await;
+        ada.is_told("Wrong username or password.").await;
+        assert_eq!(ada.status().await, 401);
+        assert_eq!(ada.has_in("username").await, username);
+        assert_eq!(ada.has_in("password").await, "");
+        pages.push(ada.reads().await);
+    }
+    assert_eq!(pages[0], pages[1]);
+}
+
+#[tokio::test]
+async fn a_taken_name_is_refused_beside_its_field() {
+    let (server, _folder) = Server::start_afresh(&[]);
+    let ada = Person::at(&server.url).await;
+    ada.register("ada", PASSWORD).await;
+    ada.sees("Hello, ada").await;
+    ada.press("Sign out").await;
+    ada.sees("Sign in").await;
+
+    ada.register("Ada", "twelve dry herons sing").await;
+    ada.is_told_of("username", "This username is taken.").await;
+    assert_eq!(ada.status().await, 409);
+    assert_eq!(ada.has_in("username").await, "Ada");
+    assert_eq!(ada.has_in("password").await, "");
+}
+
+#[tokio::test]
+async fn closed_registration_is_said_and_not_offered() {
+    let closed = [("VESTIBULE_REGISTRATION__MODE", "closed")];
+    let (server, _folder) = Server::start_afresh(&closed);
+    let ada = Person::at(&server.url).await;
+    ada.open("/login").await;
+    ada.sees("Sign in").await;
+    assert_eq!(ada.counts("main a").await, 0, "nowhere else to go");
+    ada.open("/register").await;
+    ada.sees("Registration is closed").await;
+    assert_eq!(ada.status().await, 403);
+    assert_eq!(ada.counts("input").await, 0);
+}
+
+#[tokio::test]
+async fn the_browser_forgets_unless_asked_to_keep_ada_signed_in() {
+    let (server, _folder) = Server::start_afresh(&[]);
+    let ada = Person::at(&server.url).await;
+    ada.register("ada", PASSWORD).await;
+    ada.sees("Hello, ada").await;
+    assert_eq!(kept_until(&ada).await, None);
+    ada.press("Sign out").await;
+    ada.sees("Sign in").await;
+
+    ada.sign_in("ada", PASSWORD).await;
+    ada.sees("Hello, ada").await;
+    assert_eq!(kept_until(&ada).await, None);
+    ada.press("Sign out").await;
+    ada.sees("Sign in").await;
+
+    ada.field("remember").await.click().await.unwrap();
+    ada.sign_in("ada", PASSWORD).await;
+    ada.sees("Hello, ada").await;
+    let left = kept_until(&ada).await.unwrap() - OffsetDateTime::now_utc();
+    let (hour, days) = (Duration::from_hours(1), time::Duration::days(30));
+    assert!(left > days - hour && left < days + hour, "{left}");
+}
+
+/// When the browser drops the session; `None` when it is closed.
+async fn kept_until(person: &Person) -> Option<OffsetDateTime> {
+    let cookie = person.client.get_named_cookie("__Host-session").await;
+    let cookie = cookie.unwrap();
+    assert_eq!(cookie.http_only(), Some(true));
+    assert_eq!(cookie.secure(), Some(true));
+    cookie.expires_datetime()
+}

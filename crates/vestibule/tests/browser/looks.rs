@@ -1,0 +1,107 @@
+//! Every page at two widths, light and dark; the pictures are kept.
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use super::person::{PASSWORD, Person};
+use crate::server::Server;
+
+const WIDTHS: [u32; 2] = [320, 1440];
+const HEIGHT: u64 = 800;
+
+#[tokio::test]
+async fn every_page_is_sound_at_every_width_light_and_dark() {
+    let (server, _folder) = Server::start_afresh(&[]);
+    let ada = Person::at(&server.url).await;
+
+    ada.open("/login").await;
+    looks_right(&ada, "login").await;
+    ada.sign_in("ada", "ten dry sparrows hum").await;
+    ada.is_told("Wrong username or password.").await;
+    looks_right(&ada, "login-error").await;
+
+    ada.open("/register").await;
+    looks_right(&ada, "register").await;
+    ada.register("a", "passwordpassword").await;
+    ada.is_told_of("username", "3 to 32 characters").await;
+    looks_right(&ada, "register-errors").await;
+
+    // As wide as a name gets.
+    ada.register("ada-of-the-very-long-name-w-w-ww", PASSWORD)
+        .await;
+    ada.sees("Hello, ada-of-the-very-long-name-w-w-ww").await;
+    looks_right(&ada, "dashboard").await;
+
+    ada.open("/nowhere").await;
+    ada.sees("There is no such page").await;
+    looks_right(&ada, "error-404").await;
+}
+
+async fn looks_right(person: &Person, page: &str) {
+    let mut grounds = Vec::new();
+    for width in WIDTHS {
+        for scheme in ["light", "dark"] {
+            let look = format!("{page}-{width}-{scheme}");
+            wears(person, scheme).await;
+            is_wide(person, width, HEIGHT).await;
+            let flaws = person.asks(FLAWS).await;
+            assert_eq!(flaws, json!([]), "{look}");
+            let height = person.asks("document.documentElement.scrollHeight").await;
+            is_wide(person, width, height.as_u64().unwrap().max(HEIGHT)).await;
+            keep_picture(person, &look).await;
+            let ground = person
+                .asks("getComputedStyle(document.body).backgroundColor")
+                .await;
+            grounds.push(ground);
+        }
+    }
+    assert_eq!((&grounds[0], &grounds[1]), (&grounds[2], &grounds[3]));
+    assert_ne!(grounds[0], grounds[1], "{page} is as light in the dark");
+    assert_eq!(person.complaints().await, Vec::<String>::new(), "{page}");
+}
+
+/// What is wrong with the page, in words. The page cuts off what is too wide, so that what sticks out of it is looked for
+/// as well as the scroll bar.
+const FLAWS: &str = "[
+    [document.documentElement.scrollWidth <= document.documentElement.clientWidth, 'it scrolls sideways'],
+    [(() => {
+        const all = document.createRange();
+        all.selectNodeContents(document.body);
+        return [...all.getClientRects()].every(
+            box => box.left >= -0.5 && box.right <= document.documentElement.clientWidth + 0.5);
+    })(), 'something sticks out'],
+    [document.querySelectorAll('h1').length === 1, 'not one h1'],
+    [document.querySelectorAll('main').length === 1, 'not one main'],
+    [document.querySelector('main h1') !== null, 'its h1 is outside of main'],
+    [document.title.trim() !== '', 'no title'],
+    [document.documentElement.lang !== '', 'no language'],
+    [[...document.querySelectorAll('input:not([type=hidden])')].every(
+        input => [...input.labels].some(label => label.textContent.trim() !== '')), 'an input without a label'],
+    [[...document.querySelectorAll('a, button')].every(
+        one => (one.ariaLabel || one.textContent).trim() !== ''), 'a link or button without a name'],
+].filter(([right]) => !right).map(([, flaw]) => flaw)";
+
+async fn wears(person: &Person, scheme: &str) {
+    let media = json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }, { "name": "prefers-reduced-motion", "value": "reduce" }] });
+    person
+        .tells_chromium("Emulation.setEmulatedMedia", &media)
+        .await;
+}
+
+async fn is_wide(person: &Person, width: u32, height: u64) {
+    let screen: Value =
+        json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });
+    person
+        .tells_chromium("Emulation.setDeviceMetricsOverride", &screen)
+        .await;
+}
+
+async fn keep_picture(person: &Person, look: &str) {
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
+    let folder = target.join("screenshots");
+    fs::create_dir_all(&folder).unwrap();
+    let picture = person.client.screenshot().await.unwrap();
+    fs::write(folder.join(format!("{look}.png")), picture).unwrap();
+}
