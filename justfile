@@ -1,0 +1,33 @@
+# What is done often. `just` alone lists it; each is one command that also works without `just`.
+
+_:
+    @just --list
+
+# Serve on the embedded default
+run:
+    cargo run
+
+# Install what is missing and run every check
+test:
+    scripts/test
+
+# The checks that take seconds
+check:
+    cargo fmt --all --check
+    cargo clippy --workspace --all-targets --all-features -- -D warnings
+
+# Format the code
+fmt:
+    cargo fmt --all
+
+# The journeys through a browser; pictures of all pages go to target/screenshots
+screenshots:
+    cargo test --package vestibule --features browser --test browser
+
+# What a page and a login cost
+bench:
+    cargo bench --package vestibule --bench pages
+
+# The documentation of the code
+doc:
+    cargo doc --workspace --no-deps --open
