@@ -106,7 +106,7 @@ async fn database(config: &Config) -> Result<Sql, BadConfig> {
 /// says is for the operator.
 ///
 /// # Errors
-/// [`BadConfig`], as [`rocket`] would have it.
+/// [`BadConfig`], as [`rocket()`] would have it.
 pub async fn check(config: &Config) -> Result<String, BadConfig> {
     pages(config)?;
     passwords(config)?;

@@ -14,5 +14,6 @@ mod login;
 mod logout;
 mod register;
 mod server;
+mod session;
 mod storm;
 mod wire;
