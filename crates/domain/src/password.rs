@@ -117,8 +117,8 @@ pub enum WeakPassword {
 }
 
 impl PasswordPolicy {
-    /// Lets `password` be the new password of `username`, or says why not. No rules of composition. Takes tens
-    /// of milliseconds of CPU on a text made for it: not for an async thread.
+    /// Lets `password` be the new password of `username`, or says why not. No rules of composition. Takes up to
+    /// 0.1 s of CPU on a text made for it: not for an async thread.
     ///
     /// # Errors
     /// [`WeakPassword`].
