@@ -3,10 +3,11 @@
 use std::fs;
 use std::path::Path;
 
-const ALLOWED: [(&str, &[&str]); 6] = [
+const ALLOWED: [(&str, &[&str]); 7] = [
     ("crates/domain", &[]),
     ("migrations", &[]),
     ("crates/argon2", &["vestibule-domain"]),
+    ("crates/redis", &["vestibule-domain"]),
     ("crates/sql", &["vestibule-domain", "vestibule-migrations"]),
     ("crates/web", &["vestibule-domain"]),
     (
@@ -14,6 +15,7 @@ const ALLOWED: [(&str, &[&str]); 6] = [
         &[
             "vestibule-argon2",
             "vestibule-domain",
+            "vestibule-redis",
             "vestibule-sql",
             "vestibule-web",
         ],
