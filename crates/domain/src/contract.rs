@@ -6,13 +6,20 @@
     reason = "a test that lives in the library"
 )]
 
+use std::cell::Cell;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::Poll;
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use time::OffsetDateTime;
 use time::macros::datetime;
 
 use crate::ports::{AddUserError, Passwords, Sessions, Users};
-use crate::{Password, PasswordHash, Session, SessionToken, User, UserId, Username, Visit};
+use crate::{
+    Password, PasswordHash, Session, SessionId, SessionToken, User, UserId, Username, Visit,
+};
 
 const NOW: OffsetDateTime = datetime!(2026-11-23 12:00 UTC);
 
@@ -123,16 +130,28 @@ async fn logins(users: &impl Users, id: UserId) -> (Option<Visit>, Option<Visit>
     (user.last_login, user.previous_login)
 }
 
-/// The promises of [`Sessions`]. `user` is an account that the store knows.
-pub async fn sessions(sessions: &impl Sessions, user: UserId) {
-    let id = SessionToken::random().unwrap().id();
-    let other = SessionToken::random().unwrap().id();
-    let session = Session {
+/// A session of `user` that starts now: stores may go by their own clock.
+fn session(user: UserId) -> Session {
+    let now = OffsetDateTime::now_utc()
+        .replace_nanosecond(0)
+        .expect("0 is one");
+    Session {
         user,
-        started: NOW,
-        expires: NOW + Duration::from_hours(1),
-        ends: NOW + Duration::from_hours(24),
-    };
+        started: now,
+        expires: now + Duration::from_hours(1),
+        ends: now + Duration::from_hours(24),
+    }
+}
+
+fn session_id(user: UserId) -> SessionId {
+    SessionToken::random(user).unwrap().id()
+}
+
+/// The promises of [`Sessions`]. The store knows both accounts.
+pub async fn sessions(sessions: &impl Sessions, user: UserId, neighbour: UserId) {
+    let id = session_id(user);
+    let other = session_id(user);
+    let session = session(user);
 
     assert_eq!(
         sessions.find(id).await.unwrap(),
@@ -153,6 +172,11 @@ pub async fn sessions(sessions: &impl Sessions, user: UserId) {
         Some(&session),
         "reads back whole"
     );
+    let taken_over = SessionId {
+        user: neighbour,
+        ..id
+    };
+    assert_eq!(sessions.find(taken_over).await.unwrap(), None);
 
     let later = session.expires + Duration::from_mins(10);
     sessions.extend(id, later).await.unwrap();
@@ -172,21 +196,116 @@ pub async fn sessions(sessions: &impl Sessions, user: UserId) {
     assert_eq!(
         sessions.find(other).await.unwrap().as_ref(),
         Some(&session),
-        "nobody else's session"
+        "not the user's other session"
     );
 
-    let new = SessionToken::random().unwrap().id();
-    let tomorrow = Session {
-        user,
-        started: NOW + Duration::from_mins(30),
+    let new = session_id(user);
+    let half_an_hour_on = Session {
+        started: session.started + Duration::from_mins(30),
         ..session.clone()
     };
-    sessions.start(new, &tomorrow).await.unwrap();
+    sessions.start(new, &half_an_hour_on).await.unwrap();
     assert_eq!(
         sessions.find(other).await.unwrap().as_ref(),
         Some(&session),
         "what is live is not forgotten"
     );
+
+    let next_door = session_id(neighbour);
+    let theirs = Session {
+        user: neighbour,
+        ..session.clone()
+    };
+    sessions.start(next_door, &theirs).await.unwrap();
+    sessions.end_all(user).await.unwrap();
+    for id in [other, new] {
+        assert_eq!(sessions.find(id).await.unwrap(), None, "all are ended");
+        sessions.extend(id, later).await.unwrap();
+        assert_eq!(sessions.find(id).await.unwrap(), None, "and stay so");
+    }
+    assert_eq!(
+        sessions.find(next_door).await.unwrap().as_ref(),
+        Some(&theirs),
+        "nobody else's session"
+    );
+    sessions.end_all(user).await.unwrap();
+    sessions.start(id, &session).await.unwrap();
+    assert_eq!(
+        sessions.find(id).await.unwrap().as_ref(),
+        Some(&session),
+        "the user may come back"
+    );
+}
+
+/// Ending all sessions of a user while they are looked for and extended and others start: `rounds` times, each in an
+/// order of its own. The store knows the account.
+pub async fn ending_all_in_the_middle(sessions: &impl Sessions, user: UserId, rounds: usize) {
+    for _ in 0..rounds {
+        let session = session(user);
+        let later = session.expires + Duration::from_mins(10);
+        let before: Vec<SessionId> = (0..3).map(|_| session_id(user)).collect();
+        let meanwhile: Vec<SessionId> = (0..3).map(|_| session_id(user)).collect();
+        for id in &before {
+            sessions.start(*id, &session).await.unwrap();
+        }
+
+        let answered = Cell::new(false);
+        let mut tasks: Vec<Pin<Box<dyn Future<Output = ()> + '_>>> = Vec::new();
+        tasks.push(Box::pin(async {
+            stand_back(2).await;
+            sessions.end_all(user).await.unwrap();
+            answered.set(true);
+        }));
+        for id in &before {
+            tasks.push(Box::pin(async {
+                for _ in 0..4 {
+                    stand_back(3).await;
+                    let too_late = answered.get();
+                    let found = sessions.find(*id).await.unwrap();
+                    assert!(!too_late || found.is_none(), "found after it had ended");
+                    sessions.extend(*id, later).await.unwrap();
+                }
+            }));
+        }
+        for id in &meanwhile {
+            tasks.push(Box::pin(async {
+                stand_back(6).await;
+                sessions.start(*id, &session).await.unwrap();
+            }));
+        }
+        tasks.sort_by_cached_key(|_| random(u8::MAX));
+        join_all(tasks).await;
+
+        for id in before {
+            assert_eq!(sessions.find(id).await.unwrap(), None, "revived");
+        }
+        sessions.end_all(user).await.unwrap();
+        for id in meanwhile {
+            assert_eq!(sessions.find(id).await.unwrap(), None, "escaped");
+        }
+    }
+}
+
+/// Lets the others go first, up to `times` times.
+async fn stand_back(times: u8) {
+    for _ in 0..random(times) {
+        let mut passed = false;
+        poll_fn(|context| {
+            if std::mem::replace(&mut passed, true) {
+                return Poll::Ready(());
+            }
+            context.waker().wake_by_ref();
+            Poll::Pending
+        })
+        .await;
+    }
+}
+
+/// From 0 to `most`.
+fn random(most: u8) -> u8 {
+    let mut byte = [0];
+    getrandom::fill(&mut byte).unwrap();
+    u8::try_from(u16::from(byte[0]) % (u16::from(most) + 1)).unwrap()
 }
 
 /// The promises of [`Passwords`].

@@ -28,7 +28,7 @@ pub use ports::Outage;
 pub use ready::Ready;
 pub use register::{Register, RegisterError};
 pub use resume::Resume;
-pub use session::{Session, SessionId, SessionLimits, SessionToken};
+pub use session::{Secret, Session, SessionId, SessionLimits, SessionToken};
 pub use sign_in::{Browser, NewSession, SignIn};
 pub use user::{User, UserId, Visit};
 pub use username::{NotAUsername, Username};

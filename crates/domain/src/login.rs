@@ -3,7 +3,7 @@ use std::sync::Arc;
 use thiserror::Error;
 
 use crate::ports::{Passwords, Users};
-use crate::{Browser, NewSession, Outage, Password, SignIn, User, Username};
+use crate::{Browser, NewSession, Outage, Password, PasswordHash, SignIn, User, UserId, Username};
 
 /// Signing in with a password.
 pub struct Login {
@@ -41,22 +41,46 @@ impl Login {
         let user = self.users.find_by_username(username).await?;
         let hash = user.as_ref().map(|user| user.password.clone());
         let matches = self.passwords.verify(password.clone(), hash).await?;
+        let Some(user) = user.filter(|_| matches) else {
+            return Err(LoginError::Refused);
+        };
 
-        match user {
-            Some(user) if matches => {
-                self.renew_hash(&user, password).await?;
-                Ok(self.sign_in.start(user.id, browser).await?)
-            }
-            _ => Err(LoginError::Refused),
+        let hash = self.renew_hash(&user, &password).await?;
+        let session = self.sign_in.start(user.id, browser).await?;
+        if self.still_opens(user.id, password, &hash).await? {
+            Ok(session)
+        } else {
+            self.sign_in.sessions.end(session.token.id()).await?;
+            Err(LoginError::Refused)
         }
     }
 
-    async fn renew_hash(&self, user: &User, password: Password) -> Result<(), Outage> {
+    /// The account's hash, made anew where that is due.
+    async fn renew_hash(&self, user: &User, password: &Password) -> Result<PasswordHash, Outage> {
         if self.passwords.is_current(&user.password) {
-            return Ok(());
+            return Ok(user.password.clone());
         }
-        let new = self.passwords.hash(password).await?;
-        self.users.replace_hash(user.id, &user.password, &new).await
+        let new = self.passwords.hash(password.clone()).await?;
+        self.users
+            .replace_hash(user.id, &user.password, &new)
+            .await?;
+        Ok(new)
+    }
+
+    /// Whether the password is the account's even now. Somebody may have changed it and ended all sessions while this one
+    /// was about to start: seen from there it would start afterwards, and stay.
+    async fn still_opens(
+        &self,
+        id: UserId,
+        password: Password,
+        hash: &PasswordHash,
+    ) -> Result<bool, Outage> {
+        match self.users.find(id).await? {
+            None => Ok(false),
+            Some(user) if user.password == *hash => Ok(true),
+            // Another login may have renewed the hash.
+            Some(user) => self.passwords.verify(password, Some(user.password)).await,
+        }
     }
 }
 
@@ -64,7 +88,7 @@ impl Login {
 mod tests {
     use super::*;
     use crate::ports::{MockClock, MockPasswords, MockSessions, MockUsers};
-    use crate::{PasswordHash, SessionLimits, SessionToken, UserId};
+    use crate::{SessionLimits, SessionToken};
     use std::time::Duration;
     use time::macros::datetime;
 
@@ -117,6 +141,11 @@ mod tests {
         users
     }
 
+    /// Once the session has started, the account is `now`.
+    fn becomes(users: &mut MockUsers, now: Option<User>) {
+        users.expect_find().once().return_once(|_| Ok(now));
+    }
+
     fn answering(matches: bool) -> MockPasswords {
         let mut passwords = MockPasswords::new();
         passwords
@@ -164,9 +193,10 @@ mod tests {
             })
             .once()
             .return_once(|_, _| Ok(()));
+        becomes(&mut users, Some(ada));
         let mut passwords = answering(true);
         passwords.expect_is_current().return_const(true);
-        let brought = SessionToken::random().unwrap();
+        let brought = SessionToken::random(UserId::new()).unwrap();
         let old = brought.id();
         let mut sessions = MockSessions::new();
         sessions
@@ -201,6 +231,8 @@ mod tests {
             .once()
             .return_once(|_, _, _| Ok(()));
         users.expect_record_login().return_once(|_, _| Ok(()));
+        let password = PasswordHash::new("new".into());
+        becomes(&mut users, Some(User { password, ..ada }));
         let mut passwords = answering(true);
         passwords.expect_is_current().return_const(false);
         passwords
@@ -217,6 +249,39 @@ mod tests {
         };
         let session = attempt(&login, &browser).await.unwrap();
         assert_eq!(session.keep, Some(Duration::from_hours(30 * 24)));
+    }
+
+    /// A login during which the account becomes `now`, and the password then `matches` its new hash or not.
+    async fn overtaken(now: Option<User>, matches: bool) -> Result<NewSession, LoginError> {
+        let mut users = knows(&ada());
+        users.expect_record_login().return_once(|_, _| Ok(()));
+        let changed = now.is_some();
+        becomes(&mut users, now);
+        let mut passwords = answering(true);
+        passwords.expect_is_current().return_const(true);
+        passwords
+            .expect_verify()
+            .withf(|_, hash| hash.as_ref().is_some_and(|hash| hash.as_str() == "changed"))
+            .times(usize::from(changed))
+            .returning(move |_, _| Ok(matches));
+        let mut sessions = MockSessions::new();
+        sessions.expect_start().once().return_once(|_, _| Ok(()));
+        sessions
+            .expect_end()
+            .times(usize::from(!matches))
+            .returning(|_| Ok(()));
+        attempt(&login(users, passwords, sessions), &Browser::default()).await
+    }
+
+    #[tokio::test]
+    async fn a_login_that_a_change_of_password_overtakes_leaves_no_session() {
+        let password = PasswordHash::new("changed".into());
+        let changed = User { password, ..ada() };
+        let outcome = overtaken(Some(changed.clone()), false).await;
+        assert!(matches!(outcome, Err(LoginError::Refused)));
+        let outcome = overtaken(None, false).await;
+        assert!(matches!(outcome, Err(LoginError::Refused)), "account gone");
+        overtaken(Some(changed), true).await.unwrap();
     }
 
     #[tokio::test]

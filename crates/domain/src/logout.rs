@@ -22,11 +22,12 @@ impl Logout {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::UserId;
     use crate::ports::MockSessions;
 
     #[tokio::test]
     async fn the_session_of_this_token_is_ended() {
-        let token = SessionToken::random().unwrap();
+        let token = SessionToken::random(UserId::new()).unwrap();
         let id = token.id();
         let mut sessions = MockSessions::new();
         sessions

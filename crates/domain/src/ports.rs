@@ -103,6 +103,9 @@ pub trait Users: Send + Sync {
 /// holds.
 ///
 /// Stores keep sessions as they are given; whether one is still live is decided by [`Resume`](crate::Resume).
+///
+/// What has ended stays ended: once [`end`](Self::end) or [`end_all`](Self::end_all) has answered, no session that it was
+/// about is ever found again, at any instance, whatever is started, extended or looked for at the same time.
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 #[async_trait]
 pub trait Sessions: Send + Sync {
@@ -124,12 +127,19 @@ pub trait Sessions: Send + Sync {
     /// [`Outage`] when the store cannot be reached.
     async fn extend(&self, id: SessionId, expires: OffsetDateTime) -> Result<(), Outage>;
 
-    /// Ends a session: once this has answered, [`find`](Self::find) never finds it again. Ending one that is not there
-    /// is no error.
+    /// Ends a session. Ending one that is not there is no error.
     ///
     /// # Errors
-    /// [`Outage`] when the store cannot be reached.
+    /// [`Outage`] when the session may still be running.
     async fn end(&self, id: SessionId) -> Result<(), Outage>;
+
+    /// Ends every session of this user that has started. One that starts meanwhile is ended, or it starts afterwards and
+    /// stays: a sign-in looks at its proof once more when its session has started, so that none outlives what ended the
+    /// others.
+    ///
+    /// # Errors
+    /// [`Outage`] when any of the sessions may still be running.
+    async fn end_all(&self, user: UserId) -> Result<(), Outage>;
 }
 
 /// Password hashing. Slow on purpose: one call costs tens of milliseconds of CPU, spent off the async threads.

@@ -70,7 +70,7 @@ mod tests {
             clock: Arc::new(clock),
             limits: LIMITS,
         };
-        let token = SessionToken::random().unwrap();
+        let token = SessionToken::random(UserId::new()).unwrap();
         resume.session(&token).await.unwrap()
     }
 

@@ -6,56 +6,100 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use secrecy::{ExposeSecret, SecretBox};
 use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
+use uuid::Uuid;
 
 use crate::{Outage, UserId};
 
-/// What a browser holds: 256 random bits. It prints as nothing, and no store ever sees it.
-///
-/// Source of the least size: OWASP ASVS 5.0 requirement 7.2.3, 128 bits from a CSPRNG.
+/// 256 bits that nobody can guess. They print as nothing.
 #[derive(Debug)]
-pub struct SessionToken(SecretBox<[u8; Self::BYTES]>);
+pub struct Secret(SecretBox<[u8; Self::BYTES]>);
 
-impl SessionToken {
+impl Secret {
     const BYTES: usize = 32;
 
-    /// A new token, from the operating system's generator.
+    /// New ones, from the operating system's generator.
     ///
     /// # Errors
     /// [`Outage`] when the system has no randomness to give.
     pub fn random() -> Result<Self, Outage> {
         let mut bytes = Box::new([0; Self::BYTES]);
-        getrandom::fill(bytes.as_mut()).map_err(Outage::during("making a session token"))?;
+        getrandom::fill(bytes.as_mut()).map_err(Outage::during("making a secret"))?;
         Ok(Self(SecretBox::new(bytes)))
+    }
+
+    /// The bits in text: 43 characters of base64url.
+    pub fn expose(&self) -> String {
+        URL_SAFE_NO_PAD.encode(self.0.expose_secret())
+    }
+}
+
+impl Clone for Secret {
+    fn clone(&self) -> Self {
+        Self(SecretBox::new(Box::new(*self.0.expose_secret())))
+    }
+}
+
+/// What a browser holds: whose session it is, which is no secret, and 256 random bits, which no store ever sees.
+///
+/// Source of the least size: OWASP ASVS 5.0 requirement 7.2.3, 128 bits from a CSPRNG.
+#[derive(Debug, Clone)]
+pub struct SessionToken {
+    user: UserId,
+    secret: Secret,
+}
+
+impl SessionToken {
+    const BYTES: usize = 16 + Secret::BYTES;
+
+    /// A new token.
+    ///
+    /// # Errors
+    /// As [`Secret::random`].
+    pub fn random(user: UserId) -> Result<Self, Outage> {
+        let secret = Secret::random()?;
+        Ok(Self { user, secret })
     }
 
     /// Reads what [`expose`](Self::expose) wrote; `None` for anything else. That it can be read does not make it a
     /// session's.
     pub fn parse(text: &str) -> Option<Self> {
         let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
-        let bytes: [u8; Self::BYTES] = bytes.try_into().ok()?;
-        Some(Self(SecretBox::new(Box::new(bytes))))
+        let (user, secret) = bytes.split_first_chunk::<16>()?;
+        let secret: [u8; Secret::BYTES] = secret.try_into().ok()?;
+        Some(Self {
+            user: UserId(Uuid::from_bytes(*user)),
+            secret: Secret(SecretBox::new(Box::new(secret))),
+        })
     }
 
-    /// The cookie's value: 43 characters of base64url.
+    /// The cookie's value: 64 characters of base64url.
     pub fn expose(&self) -> String {
-        URL_SAFE_NO_PAD.encode(self.0.expose_secret())
+        let mut bytes = Vec::with_capacity(Self::BYTES);
+        bytes.extend_from_slice(self.user.0.as_bytes());
+        bytes.extend_from_slice(self.secret.0.expose_secret());
+        URL_SAFE_NO_PAD.encode(bytes)
     }
 
     /// What stores know this session by.
     pub fn id(&self) -> SessionId {
-        SessionId(Sha256::digest(self.0.expose_secret()).into())
+        let digest = Sha256::new()
+            .chain_update(self.user.0.as_bytes())
+            .chain_update(self.secret.0.expose_secret());
+        SessionId {
+            user: self.user,
+            digest: digest.finalize().into(),
+        }
     }
 }
 
-impl Clone for SessionToken {
-    fn clone(&self) -> Self {
-        Self(SecretBox::new(Box::new(*self.0.expose_secret())))
-    }
-}
-
-/// A session's name in a store: the SHA-256 of its token, which does not lead back to the token.
+/// A session's name in a store.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct SessionId(pub [u8; 32]);
+pub struct SessionId {
+    /// Whose: a store on many machines keeps what is one user's together.
+    pub user: UserId,
+    /// The SHA-256 of the token, which does not lead back to the token.
+    pub digest: [u8; 32],
+}
 
 impl fmt::Debug for SessionId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -146,9 +190,9 @@ mod tests {
 
     #[test]
     fn a_token_survives_the_cookie_and_nothing_else_is_one() {
-        let token = SessionToken::random().unwrap();
+        let token = SessionToken::random(UserId::new()).unwrap();
         let cookie = token.expose();
-        assert_eq!(cookie.len(), 43);
+        assert_eq!(cookie.len(), 64);
         assert_eq!(SessionToken::parse(&cookie).unwrap().id(), token.id());
         for odd in [
             "",
@@ -162,13 +206,26 @@ mod tests {
     }
 
     #[test]
+    fn a_token_names_its_user_and_is_nobody_elses() {
+        let ada = UserId::new();
+        let token = SessionToken::random(ada).unwrap();
+        assert_eq!(token.id().user, ada);
+
+        let eve = SessionToken {
+            user: UserId::new(),
+            ..token.clone()
+        };
+        assert_ne!(eve.id().digest, token.id().digest);
+    }
+
+    #[test]
     fn tokens_do_not_repeat_and_do_not_print() {
         let tokens: HashSet<String> = (0..10_000)
-            .map(|_| SessionToken::random().unwrap().expose())
+            .map(|_| SessionToken::random(UserId::new()).unwrap().expose())
             .collect();
         assert_eq!(tokens.len(), 10_000);
 
-        let token = SessionToken::random().unwrap();
+        let token = SessionToken::random(UserId::new()).unwrap();
         let printed = format!("{token:?} {:?}", token.id());
         assert!(printed.ends_with("SessionId(..)"), "{printed}");
         assert!(!printed.contains(&token.expose()));

@@ -55,7 +55,7 @@ impl SignIn {
         if let Some(old) = &browser.session {
             self.sessions.end(old.id()).await?;
         }
-        let token = SessionToken::random()?;
+        let token = SessionToken::random(user)?;
         let session = self.limits.start(user, now, browser.remember);
         self.sessions.start(token.id(), &session).await?;
         Ok(NewSession {

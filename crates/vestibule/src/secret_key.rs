@@ -3,7 +3,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use secrecy::SecretString;
-use vestibule_domain::SessionToken;
+use vestibule_domain::Secret;
 
 const FILE: &str = "secret.key";
 
@@ -57,8 +57,8 @@ fn path(folder: &Path) -> PathBuf {
 
 /// 256 random bits, as text.
 fn fresh() -> io::Result<String> {
-    SessionToken::random()
-        .map(|token| token.expose())
+    Secret::random()
+        .map(|secret| secret.expose())
         .map_err(|e| io::Error::other(e.chain()))
 }
 

@@ -105,7 +105,7 @@ async fn every_route_that_is_not_public_leads_to_the_login_page() {
             continue;
         }
         private += 1;
-        for cookie in [None, Some("A".repeat(43)), Some("x".to_owned())] {
+        for cookie in [None, Some("A".repeat(64)), Some("x".to_owned())] {
             let mut visitor = app.visitor();
             if let Some(cookie) = cookie {
                 visitor.cookies.insert("__Host-session".into(), cookie);

@@ -110,7 +110,7 @@ async fn each_sign_in_has_a_token_of_its_own_and_ends_the_one_before() {
 async fn a_made_up_session_is_never_adopted() {
     let app = App::new().await;
     app.member("ada").await;
-    let made_up = "A".repeat(43);
+    let made_up = "A".repeat(64);
     let mut eve: Visitor<'_> = app.visitor();
     eve.cookies.insert("__Host-session".into(), made_up.clone());
     assert!(!eve.is_signed_in().await);

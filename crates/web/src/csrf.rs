@@ -5,7 +5,7 @@ use rocket::http::Status;
 use rocket::request::{FromRequest, Outcome, Request};
 use secrecy::ExposeSecret;
 use sha2::Sha256;
-use vestibule_domain::SessionToken;
+use vestibule_domain::Secret;
 
 use crate::Site;
 use crate::cookie;
@@ -29,7 +29,7 @@ impl<'r> FromRequest<'r> for Csrf {
             return Outcome::Success(Self(sign(site, &binding)));
         }
         // As unguessable as a session's, and nothing else.
-        match SessionToken::random() {
+        match Secret::random() {
             Ok(random) => {
                 let value = random.expose();
                 let token = sign(site, &format!("{}={value}", site.visitor_cookie()));
