@@ -1,27 +1,35 @@
-//! The accounts, and the embedded default for sessions, in a SQL database: SeaORM on SQLite.
+//! The accounts, and the embedded default for sessions, in a SQL database: SeaORM on SQLite or Postgres.
 
 mod entity;
+#[cfg(feature = "testing")]
+mod fresh;
+mod place;
 mod sessions;
 mod users;
 
-use std::fs::{DirBuilder, OpenOptions};
 use std::num::NonZero;
-use std::path::{Path, PathBuf};
 use std::thread::available_parallelism;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
-use sea_orm::{ConnectOptions, Database, DatabaseConnection, EntityTrait, QuerySelect};
+use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
+use sea_orm::{
+    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, DbErr, EntityTrait,
+    QuerySelect, RuntimeErr, SqliteTransactionMode, TransactionOptions, TransactionTrait, sqlx,
+};
 use sea_orm_migration::{MigratorTrait, SchemaManager, seaql_migrations};
+use tokio::time::Instant;
 use vestibule_domain::Outage;
 use vestibule_domain::ports::Backend;
 use vestibule_migrations::Migrator;
 
+#[cfg(feature = "testing")]
+pub use fresh::create_database;
+pub use place::Place;
 pub use sessions::SqlSessions;
 pub use users::SqlUsers;
 
-/// A database: many connections that read, one that writes.
+/// A database. On SQLite: many connections that read, one that writes.
 ///
 /// SQLite lets one writer in at a time. Writers queue for the one writing connection, in turn and with a time limit,
 /// instead of finding the file locked.
@@ -29,68 +37,140 @@ pub use users::SqlUsers;
 pub struct Sql {
     read: DatabaseConnection,
     write: DatabaseConnection,
+    answer_timeout: Duration,
 }
 
-/// How long a statement waits for a connection, or for another process to let go of the file.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How a database is used.
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// The most connections to a Postgres server. SQLite has as many as there is use for.
+    pub pool_size: u32,
+    /// How long [`Sql::connect`] keeps trying to reach a server.
+    pub connect_timeout: Duration,
+    /// How long a statement waits for a connection, or for another process to let go of the file.
+    pub acquire_timeout: Duration,
+    /// How long a statement may take, the wait for a connection included. Nobody waits for what takes longer.
+    pub answer_timeout: Duration,
+}
+
+/// A connection that was idle for longer is tried before it is used: its server may have gone.
+const FRESH: Duration = Duration::from_secs(1);
+
+/// Who migrates holds this lock of Postgres. Any number, but always the same; this one is "vestibul" in ASCII.
+const MIGRATION_LOCK: i64 = 0x7665_7374_6962_756C;
 
 impl Sql {
-    /// Opens the database that a `sqlite:` URL names. Where the URL's `mode` is `rwc`, the file and its folder are made,
-    /// the folder for this user's eyes alone.
+    /// Opens the database that a `sqlite:` or `postgres:` URL names. Where a `sqlite:` URL's `mode` is `rwc`, the file and
+    /// its folder are made, the folder for this user's eyes alone. A server may still be starting: it is waited for.
     ///
     /// # Errors
-    /// [`Outage`] when the URL cannot be read, or the file cannot be opened.
-    pub async fn connect(url: &str) -> Result<Self, Outage> {
-        let Some(file) = file(url)? else {
-            // Each connection would be a database of its own.
-            let only = open(url, 1, false).await?;
-            return Ok(Self {
-                read: only.clone(),
-                write: only,
-            });
+    /// [`Outage`] when the URL cannot be read, the file cannot be opened, or the server does not let us in.
+    pub async fn connect(url: &str, options: &Options) -> Result<Self, Outage> {
+        let place = Place::of(url)?;
+        let (read, write) = match &place {
+            Place::Server => {
+                let pool = reach(url, options).await?;
+                (pool.clone(), pool)
+            }
+            Place::Memory => {
+                // Each connection would be a database of its own.
+                let only = open_sqlite(url, 1, false, options).await?;
+                (only.clone(), only)
+            }
+            Place::File { .. } => {
+                place
+                    .make()
+                    .map_err(Outage::during("making the database's file"))?;
+                let cores = available_parallelism().map_or(1, NonZero::get);
+                let readers = u32::try_from(cores * 2).unwrap_or(u32::MAX);
+                // The writer first: it makes the file.
+                let write = open_sqlite(url, 1, false, options).await?;
+                (open_sqlite(url, readers, true, options).await?, write)
+            }
         };
-        if makes_file(url) {
-            make(&file).map_err(Outage::during("making the database's file"))?;
-        }
-        let cores = available_parallelism().map_or(1, NonZero::get);
-        let readers = u32::try_from(cores * 2).unwrap_or(u32::MAX);
-        // The writer first: it makes the file.
-        let write = open(url, 1, false).await?;
-        let read = open(url, readers, true).await?;
-        Ok(Self { read, write })
+        Ok(Self {
+            read,
+            write,
+            answer_timeout: options.answer_timeout,
+        })
     }
 
-    /// Brings the schema up to date.
+    /// Brings the schema up to date. Of several instances that do this at once, one does and the others wait for it.
     ///
     /// # Errors
-    /// [`Outage`] when a step fails; that step is undone.
+    /// [`Outage`] when a step fails; all steps are undone.
     pub async fn migrate(&self) -> Result<(), Outage> {
-        Migrator::up(&self.write, None)
+        self.alone(async |transaction| Migrator::up(transaction, None).await)
             .await
             .map_err(Outage::during("migrating the database"))
+    }
+
+    /// Takes every step of the schema back: nothing is left.
+    ///
+    /// # Errors
+    /// [`Outage`] when a step fails; all steps are undone.
+    #[cfg(feature = "testing")]
+    pub async fn unmake(&self) -> Result<(), Outage> {
+        self.alone(async |transaction| Migrator::down(transaction, None).await)
+            .await
+            .map_err(Outage::during("taking the schema back"))
+    }
+
+    /// Runs `steps` in one transaction, while no other instance runs any.
+    async fn alone(
+        &self,
+        steps: impl AsyncFnOnce(&sea_orm::DatabaseTransaction) -> Result<(), DbErr>,
+    ) -> Result<(), DbErr> {
+        let transaction = self
+            .write
+            .begin_with_options(TransactionOptions {
+                // Takes the file at once: whoever is second waits before it looks.
+                sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+                ..TransactionOptions::default()
+            })
+            .await?;
+        if transaction.get_database_backend() == DbBackend::Postgres {
+            let lock = format!("SELECT pg_advisory_xact_lock({MIGRATION_LOCK})");
+            transaction.execute_unprepared(&lock).await?;
+        }
+        steps(&transaction).await?;
+        transaction.commit().await
+    }
+
+    /// The answer to a statement, if it comes in time.
+    async fn answer<T>(
+        &self,
+        statement: impl Future<Output = Result<T, DbErr>>,
+    ) -> Result<T, DbErr> {
+        let limit = self.answer_timeout;
+        tokio::time::timeout(limit, statement)
+            .await
+            .unwrap_or_else(|_| Err(DbErr::Custom(format!("no answer within {limit:?}"))))
     }
 }
 
 /// How many steps [`Sql::migrate`] would take; all of them where the file is yet to be made. Nothing is made or changed.
 ///
 /// # Errors
-/// [`Outage`] when the URL's file is missing and not to be made, or is no database.
-pub async fn pending_migrations(url: &str) -> Result<usize, Outage> {
+/// [`Outage`] when the URL's file is missing and not to be made, is no database, or the server does not let us in.
+pub async fn pending_migrations(url: &str, options: &Options) -> Result<usize, Outage> {
     const DURING: &str = "looking at the database";
     let all = Migrator::migrations().len();
-    match file(url)? {
-        None => return Ok(all),
-        Some(file) if makes_file(url) && !file.exists() => return Ok(all),
-        Some(_) => {}
-    }
-    let mut options = ConnectOptions::new(url);
-    options
-        .max_connections(1)
-        .sqlx_logging(false)
-        .map_sqlx_sqlite_opts(|options| options.read_only(true).create_if_missing(false));
-    let database = Database::connect(options)
-        .await
-        .map_err(Outage::during(DURING))?;
+    let database = match Place::of(url)? {
+        Place::Memory => return Ok(all),
+        Place::File { path, make: true } if !path.exists() => return Ok(all),
+        Place::File { .. } => {
+            let mut options = ConnectOptions::new(url);
+            options
+                .max_connections(1)
+                .sqlx_logging(false)
+                .map_sqlx_sqlite_opts(|options| options.read_only(true).create_if_missing(false));
+            Database::connect(options)
+                .await
+                .map_err(Outage::during(DURING))?
+        }
+        Place::Server => reach(url, options).await?,
+    };
     let taken = if SchemaManager::new(&database)
         .has_table("seaql_migrations")
         .await
@@ -110,21 +190,25 @@ pub async fn pending_migrations(url: &str) -> Result<usize, Outage> {
 #[async_trait]
 impl Backend for Sql {
     async fn ping(&self) -> Result<(), Outage> {
-        // A constant would be answered without a look at the file.
-        entity::user::Entity::find()
-            .limit(1)
-            .one(&self.read)
+        // A constant would be answered without a look at the data.
+        self.answer(entity::user::Entity::find().limit(1).one(&self.read))
             .await
             .map(drop)
             .map_err(Outage::during("asking the database"))
     }
 }
 
-async fn open(url: &str, connections: u32, only_read: bool) -> Result<DatabaseConnection, Outage> {
+async fn open_sqlite(
+    url: &str,
+    connections: u32,
+    only_read: bool,
+    limits: &Options,
+) -> Result<DatabaseConnection, Outage> {
+    let patience = limits.acquire_timeout;
     let mut options = ConnectOptions::new(url);
     options
         .max_connections(connections)
-        .acquire_timeout(PATIENCE)
+        .acquire_timeout(patience)
         // A connection to a file does not go stale, and closing the last one to a database in memory would lose it.
         .idle_timeout(None)
         .max_lifetime(None)
@@ -136,7 +220,7 @@ async fn open(url: &str, connections: u32, only_read: bool) -> Result<DatabaseCo
                 .journal_mode(SqliteJournalMode::Wal)
                 // Each commit reaches the disk before it is answered.
                 .synchronous(SqliteSynchronous::Full)
-                .busy_timeout(PATIENCE)
+                .busy_timeout(patience)
                 .foreign_keys(true)
                 .pragma("query_only", if only_read { "1" } else { "0" })
         });
@@ -145,45 +229,32 @@ async fn open(url: &str, connections: u32, only_read: bool) -> Result<DatabaseCo
         .map_err(Outage::during("opening the database"))
 }
 
-/// The file that a `sqlite:` URL names; `None` for a database in memory.
-///
-/// # Errors
-/// [`Outage`] when the URL cannot be read.
-pub fn file(url: &str) -> Result<Option<PathBuf>, Outage> {
-    let options: SqliteConnectOptions = url
-        .parse()
-        .map_err(Outage::during("reading the database's URL"))?;
-    let in_memory =
-        url.contains("//:memory:") || url.contains("::memory:") || has(url, "mode=memory");
-    Ok((!in_memory).then(|| options.get_filename().to_owned()))
-}
-
-/// Whether the database's file is made where it is missing.
-pub fn makes_file(url: &str) -> bool {
-    has(url, "mode=rwc")
-}
-
-fn has(url: &str, parameter: &str) -> bool {
-    url.split_once('?')
-        .is_some_and(|(_, query)| query.split('&').any(|found| found == parameter))
-}
-
-/// Makes an empty file, and the folder around it, for this user's eyes alone: password hashes are in it. SQLite gives the
-/// files beside it the same mode.
-fn make(file: &Path) -> std::io::Result<()> {
-    let mut folder = DirBuilder::new();
-    let mut options = OpenOptions::new();
-    #[cfg(unix)]
-    {
-        std::os::unix::fs::DirBuilderExt::mode(&mut folder, 0o700);
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+/// The pool of connections to a server that may still be starting.
+async fn reach(url: &str, limits: &Options) -> Result<DatabaseConnection, Outage> {
+    const PAUSE: Duration = Duration::from_millis(100);
+    let deadline = Instant::now() + limits.connect_timeout;
+    loop {
+        let mut options = ConnectOptions::new(url);
+        options
+            .max_connections(limits.pool_size)
+            .acquire_timeout(limits.acquire_timeout)
+            .test_before_acquire_if_idle_for(FRESH)
+            .sqlx_logging(false)
+            .record_stmt_in_spans(false);
+        match Database::connect(options).await {
+            Err(e) if is_absent(&e) && Instant::now() + PAUSE < deadline => {
+                tokio::time::sleep(PAUSE).await;
+            }
+            outcome => return outcome.map_err(Outage::during("reaching the database")),
+        }
     }
-    if let Some(parent) = file
-        .parent()
-        .filter(|parent| !parent.as_os_str().is_empty())
-    {
-        folder.recursive(true).create(parent)?;
-    }
-    // Not cut: it may be there.
-    options.create(true).append(true).open(file).map(drop)
+}
+
+/// Whether there was nobody to refuse us.
+fn is_absent(error: &DbErr) -> bool {
+    matches!(
+        error,
+        DbErr::Conn(RuntimeErr::SqlxError(error))
+            if matches!(**error, sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut)
+    ) || matches!(error, DbErr::ConnectionAcquire(_))
 }

@@ -16,8 +16,8 @@ pub struct SqlUsers(pub Sql);
 #[async_trait]
 impl Users for SqlUsers {
     async fn find(&self, id: UserId) -> Result<Option<User>, Outage> {
-        Entity::find_by_id(id.0)
-            .one(&self.0.read)
+        self.0
+            .answer(Entity::find_by_id(id.0).one(&self.0.read))
             .await
             .map_err(Outage::during("finding a user"))?
             .map(user)
@@ -25,9 +25,9 @@ impl Users for SqlUsers {
     }
 
     async fn find_by_username(&self, username: &Username) -> Result<Option<User>, Outage> {
-        Entity::find()
-            .filter(Column::Username.eq(username.as_str()))
-            .one(&self.0.read)
+        let named = Entity::find().filter(Column::Username.eq(username.as_str()));
+        self.0
+            .answer(named.one(&self.0.read))
             .await
             .map_err(Outage::during("finding a user by name"))?
             .map(user)
@@ -47,7 +47,7 @@ impl Users for SqlUsers {
             previous_login_at: Set(previous_login_at),
             previous_login_from: Set(previous_login_from),
         };
-        match row.insert(&self.0.write).await {
+        match self.0.answer(row.insert(&self.0.write)).await {
             Ok(_) => Ok(()),
             Err(e) if matches!(e.sql_err(), Some(SqlErr::UniqueConstraintViolation(_))) => {
                 Err(AddUserError::UsernameTaken)
@@ -58,13 +58,14 @@ impl Users for SqlUsers {
 
     async fn record_login(&self, id: UserId, visit: &Visit) -> Result<(), Outage> {
         let (at, from) = columns(Some(visit));
-        Entity::update_many()
+        let noted = Entity::update_many()
             .col_expr(Column::PreviousLoginAt, Expr::col(Column::LastLoginAt))
             .col_expr(Column::PreviousLoginFrom, Expr::col(Column::LastLoginFrom))
             .col_expr(Column::LastLoginAt, Expr::value(at))
             .col_expr(Column::LastLoginFrom, Expr::value(from))
-            .filter(Column::Id.eq(id.0))
-            .exec(&self.0.write)
+            .filter(Column::Id.eq(id.0));
+        self.0
+            .answer(noted.exec(&self.0.write))
             .await
             .map(drop)
             .map_err(Outage::during("noting a login"))
@@ -76,11 +77,12 @@ impl Users for SqlUsers {
         old: &PasswordHash,
         new: &PasswordHash,
     ) -> Result<(), Outage> {
-        Entity::update_many()
+        let replaced = Entity::update_many()
             .col_expr(Column::PasswordHash, Expr::value(new.as_str()))
             .filter(Column::Id.eq(id.0))
-            .filter(Column::PasswordHash.eq(old.as_str()))
-            .exec(&self.0.write)
+            .filter(Column::PasswordHash.eq(old.as_str()));
+        self.0
+            .answer(replaced.exec(&self.0.write))
             .await
             .map(drop)
             .map_err(Outage::during("replacing a password hash"))

@@ -1,14 +1,34 @@
-//! SQLite keeps the promises of the ports, in memory and in a file.
+//! SQLite keeps the promises of the ports, in memory and in a file; so does Postgres.
 
 #![expect(clippy::unwrap_used, reason = "a test")]
 
+use std::time::Duration;
+
 use tempfile::TempDir;
-use vestibule_domain::contract;
 use vestibule_domain::ports::{AddUserError, Backend, Users};
-use vestibule_sql::{Sql, SqlSessions, SqlUsers, pending_migrations};
+use vestibule_domain::{Outage, contract};
+use vestibule_sql::{Options, Sql, SqlSessions, SqlUsers, pending_migrations};
+
+#[cfg(feature = "servers")]
+#[path = "../../vestibule/tests/containers.rs"]
+mod containers;
+#[cfg(feature = "servers")]
+#[path = "contract/postgres.rs"]
+mod postgres;
+
+const OPTIONS: Options = Options {
+    pool_size: 8,
+    connect_timeout: Duration::from_secs(10),
+    acquire_timeout: Duration::from_secs(5),
+    answer_timeout: Duration::from_secs(5),
+};
+
+async fn connect(url: &str) -> Result<Sql, Outage> {
+    Sql::connect(url, &OPTIONS).await
+}
 
 async fn memory() -> Sql {
-    let sql = Sql::connect("sqlite::memory:").await.unwrap();
+    let sql = connect("sqlite::memory:").await.unwrap();
     sql.migrate().await.unwrap();
     sql
 }
@@ -17,7 +37,7 @@ async fn memory() -> Sql {
 async fn file() -> (Sql, TempDir) {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("deep/er/vestibule.db");
-    let sql = Sql::connect(&format!("sqlite://{}?mode=rwc", path.display()))
+    let sql = connect(&format!("sqlite://{}?mode=rwc", path.display()))
         .await
         .unwrap();
     sql.migrate().await.unwrap();
@@ -35,10 +55,61 @@ async fn sqlite_keeps_the_users_contract() {
 async fn sqlite_keeps_the_sessions_contract() {
     let (on_disk, _folder) = file().await;
     for sql in [memory().await, on_disk] {
-        let ada = contract::user("ada");
-        SqlUsers(sql.clone()).add(&ada).await.unwrap();
-        contract::sessions(&SqlSessions(sql), ada.id).await;
+        keeps_the_sessions_contract(sql).await;
     }
+}
+
+async fn keeps_the_sessions_contract(sql: Sql) {
+    let (ada, bob) = (contract::user("ada"), contract::user("bob"));
+    for user in [&ada, &bob] {
+        SqlUsers(sql.clone()).add(user).await.unwrap();
+    }
+    let sessions = SqlSessions(sql);
+    contract::sessions(&sessions, ada.id, bob.id).await;
+    contract::ending_all_in_the_middle(&sessions, ada.id, 300).await;
+}
+
+#[tokio::test]
+async fn the_schema_goes_up_down_and_up() {
+    let (sql, _folder) = file().await;
+    up_down_and_up(sql).await;
+}
+
+async fn up_down_and_up(sql: Sql) {
+    let ada = contract::user("ada");
+    SqlUsers(sql.clone()).add(&ada).await.unwrap();
+    sql.unmake().await.unwrap();
+    assert!(sql.ping().await.is_err(), "nothing is left");
+    sql.migrate().await.unwrap();
+    let users = SqlUsers(sql);
+    assert_eq!(users.find(ada.id).await.unwrap(), None);
+    contract::users(&users).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_several_who_migrate_at_once_one_does() {
+    for _ in 0..10 {
+        let folder = TempDir::new().unwrap();
+        let url = format!("sqlite://{}/v.db?mode=rwc", folder.path().display());
+        migrate_at_once(&url).await;
+    }
+}
+
+/// Each pool stands for a process.
+async fn migrate_at_once(url: &str) {
+    // Making the file and its journal is not what this is about.
+    let first = connect(url).await.unwrap();
+    let starts: Vec<_> = (0..6)
+        .map(|_| {
+            let url = url.to_owned();
+            tokio::spawn(async move { connect(&url).await?.migrate().await })
+        })
+        .collect();
+    for start in starts {
+        start.await.unwrap().unwrap();
+    }
+    assert_eq!(pending_migrations(url, &OPTIONS).await.unwrap(), 0);
+    first.ping().await.unwrap();
 }
 
 #[tokio::test]
@@ -52,20 +123,20 @@ async fn looking_for_migrations_changes_nothing() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("v.db");
     let url = format!("sqlite://{}?mode=rwc", path.display());
-    let all = pending_migrations(&url).await.unwrap();
+    let all = pending_migrations(&url, &OPTIONS).await.unwrap();
     assert!(all > 0 && !path.exists());
 
     // An empty file is an empty database.
     std::fs::write(&path, "").unwrap();
-    assert_eq!(pending_migrations(&url).await.unwrap(), all);
+    assert_eq!(pending_migrations(&url, &OPTIONS).await.unwrap(), all);
     assert_eq!(std::fs::read(&path).unwrap(), b"");
 
-    let sql = Sql::connect(&url).await.unwrap();
+    let sql = connect(&url).await.unwrap();
     sql.migrate().await.unwrap();
-    assert_eq!(pending_migrations(&url).await.unwrap(), 0);
+    assert_eq!(pending_migrations(&url, &OPTIONS).await.unwrap(), 0);
 
     let without = format!("sqlite://{}/none.db", folder.path().display());
-    assert!(pending_migrations(&without).await.is_err());
+    assert!(pending_migrations(&without, &OPTIONS).await.is_err());
 }
 
 #[cfg(unix)]
@@ -74,7 +145,7 @@ async fn the_files_are_for_their_owner_alone() {
     use std::os::unix::fs::PermissionsExt;
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("v.db");
-    let sql = Sql::connect(&format!("sqlite://{}?mode=rwc", path.display()))
+    let sql = connect(&format!("sqlite://{}?mode=rwc", path.display()))
         .await
         .unwrap();
     sql.migrate().await.unwrap();
@@ -88,7 +159,7 @@ async fn the_files_are_for_their_owner_alone() {
 
 #[tokio::test]
 async fn a_database_without_a_schema_is_not_ready() {
-    let sql = Sql::connect("sqlite::memory:").await.unwrap();
+    let sql = connect("sqlite::memory:").await.unwrap();
     assert!(sql.ping().await.is_err());
     sql.migrate().await.unwrap();
     sql.ping().await.unwrap();
@@ -111,13 +182,17 @@ async fn what_is_no_database_is_an_outage() {
         format!("sqlite://{here}/text.db/below.db?mode=rwc"),
         format!("sqlite://{here}/x.db?mode=odd"),
     ] {
-        assert!(Sql::connect(&url).await.is_err(), "{url}");
+        assert!(connect(&url).await.is_err(), "{url}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn of_fifty_who_claim_a_name_at_once_one_gets_it() {
     let (sql, _folder) = file().await;
+    one_gets_it(sql).await;
+}
+
+async fn one_gets_it(sql: Sql) {
     let claims: Vec<_> = (0..50)
         .map(|_| {
             let users = SqlUsers(sql.clone());
@@ -140,7 +215,7 @@ async fn of_fifty_who_claim_a_name_at_once_one_gets_it() {
 async fn nobody_finds_the_file_locked() {
     let (one, folder) = file().await;
     let path = folder.path().join("deep/er/vestibule.db");
-    let two = Sql::connect(&format!("sqlite://{}", path.display()))
+    let two = connect(&format!("sqlite://{}", path.display()))
         .await
         .unwrap();
     let writes: Vec<_> = (0..400)

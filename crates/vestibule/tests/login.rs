@@ -198,7 +198,8 @@ async fn a_hash_of_another_cost_is_made_anew_at_login() {
     config.passwords.iterations = 3;
     let app = App::with(&config).await;
 
-    let users = SqlUsers(Sql::connect(&url).await.unwrap());
+    let options = config.database.options();
+    let users = SqlUsers(Sql::connect(&url, &options).await.unwrap());
     let username = Username::parse("ada").unwrap();
     let hash = async || {
         users
