@@ -2,7 +2,8 @@
 //!
 //! The file is `config/vestibule.toml` in the working folder, or whatever
 //! `VESTIBULE_CONFIG` names. The variable of `server.port` is
-//! `VESTIBULE_SERVER__PORT`. Both may stay away: the defaults run.
+//! `VESTIBULE_SERVER__PORT`; `VESTIBULE_SERVER__PORT_FILE` names a file with the
+//! value in it. All may stay away: the defaults run.
 
 mod keys;
 mod layers;
@@ -18,9 +19,11 @@ use std::path::Path;
 use figment::Source;
 use figment::value::Value;
 use humantime::format_duration;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use thiserror::Error;
 use url::Url;
+use vestibule_domain::Outage;
+use vestibule_sql::Place;
 
 use self::keys::KEYS;
 pub use self::sections::{Database, Level, Log, Mode, Passwords, Registration, Server, Sessions};
@@ -117,6 +120,7 @@ impl Config {
             idle,
             lifetime,
             remembered,
+            ..
         } = self.sessions;
         let at_least = |time, key| format!("at least {}, as {key},", format_duration(time));
         if lifetime < idle {
@@ -140,6 +144,14 @@ impl Config {
             return Err(self.bad("passwords.memory_kib", memory_kib, expected));
         }
 
+        if self.secret_key.is_none() && self.place().is_ok_and(|place| place == Place::Server) {
+            let url = self.named("database.url");
+            return Err(BadConfig(format!(
+                "secret_key is unset, but {url} is a server, which other instances may share: a text of at least 32 \
+                 characters is expected, the same for all of them, such as the output of `openssl rand -base64 48`"
+            )));
+        }
+
         match &self.server.templates {
             Some(folder) if !folder.is_dir() => Err(self.bad(
                 "server.templates",
@@ -158,6 +170,11 @@ impl Config {
             let url = format!("http://localhost:{}", self.server.port);
             Url::parse(&url).expect("a URL")
         })
+    }
+
+    /// Where the database is.
+    pub(crate) fn place(&self) -> Result<Place, Outage> {
+        Place::of(self.database.url.expose_secret())
     }
 
     /// Where `key` was set: a file, a variable, or `default`.

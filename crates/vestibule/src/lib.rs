@@ -3,12 +3,14 @@
 mod clock;
 pub mod config;
 mod drain;
+pub mod health;
 mod secret_key;
 
 use std::io;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use rocket::config::{Ident, LogLevel, Shutdown, Sig};
 use rocket::data::{Limits, ToByteUnit};
@@ -22,7 +24,8 @@ use vestibule_domain::ports::{Backend, Clock, Passwords, Sessions, Users};
 use vestibule_domain::{
     Login, Logout, Outage, PasswordPolicy, Ready, Register, Resume, SessionLimits, SignIn,
 };
-use vestibule_sql::{Sql, SqlSessions, SqlUsers};
+use vestibule_redis::{Address, Redis, RedisSessions};
+use vestibule_sql::{Place, Sql, SqlSessions, SqlUsers};
 use vestibule_web::{Judge, MethodAsSent, Pages, Site};
 
 pub use clock::SystemClock;
@@ -42,10 +45,19 @@ pub async fn rocket(config: &Config, clock: Arc<dyn Clock>) -> Result<Rocket<Bui
     let sql = database(config).await?;
     let site = Site::new(&config.public_url(), secret_key(config)?);
     sql.migrate().await.map_err(|e| unusable(config, &e))?;
+    let redis = redis(config).await?;
     warn_of(config, &site);
 
     let users: Arc<dyn Users> = Arc::new(SqlUsers(sql.clone()));
-    let sessions: Arc<dyn Sessions> = Arc::new(SqlSessions(sql.clone()));
+    let sessions: Arc<dyn Sessions> = match &redis {
+        Some(redis) => Arc::new(RedisSessions::new(
+            Arc::clone(redis),
+            config.sessions.replicas,
+        )),
+        None => Arc::new(SqlSessions(sql.clone())),
+    };
+    let mut backends: Vec<Arc<dyn Backend>> = vec![Arc::new(sql)];
+    backends.extend(redis.map(|redis| redis as Arc<dyn Backend>));
     let limits = SessionLimits {
         idle: config.sessions.idle,
         lifetime: config.sessions.lifetime,
@@ -80,9 +92,7 @@ pub async fn rocket(config: &Config, clock: Arc<dyn Clock>) -> Result<Rocket<Bui
             clock: Arc::clone(&clock),
             limits,
         })
-        .manage(Ready {
-            backends: vec![Arc::new(sql) as Arc<dyn Backend>],
-        })
+        .manage(Ready { backends })
         .manage(Judge::new(PasswordPolicy {
             min_length: config.passwords.min_length,
             site_words: site_words(config),
@@ -97,12 +107,46 @@ pub async fn rocket(config: &Config, clock: Arc<dyn Clock>) -> Result<Rocket<Bui
 }
 
 async fn database(config: &Config) -> Result<Sql, BadConfig> {
-    Sql::connect(config.database.url.expose_secret())
-        .await
-        .map_err(|e| unusable(config, &e))
+    Sql::connect(
+        config.database.url.expose_secret(),
+        &config.database.options(),
+    )
+    .await
+    .map_err(|e| unusable(config, &e))
 }
 
-/// Whether `config` can be run with, without running: the pages are parsed, and a database that is there is asked. What it
+/// The Redis of the sessions, where there is one, as soon as it answers: it may still be starting.
+async fn redis(config: &Config) -> Result<Option<Arc<Redis>>, BadConfig> {
+    const PAUSE: Duration = Duration::from_millis(100);
+    let Some(url) = &config.sessions.url else {
+        return Ok(None);
+    };
+    let timeout = config.sessions.timeout;
+    let address = Address::parse(url.expose_secret(), timeout).map_err(|_| {
+        config.bad(
+            "sessions.url",
+            "something else",
+            "a redis:, redis+cluster: or redis+sentinel: URL",
+        )
+    })?;
+    let redis = Redis::new(address, timeout);
+    let deadline = Instant::now() + config.database.connect_timeout;
+    loop {
+        match redis.ping().await {
+            Ok(()) => return Ok(Some(Arc::new(redis))),
+            Err(_) if Instant::now() + PAUSE < deadline => tokio::time::sleep(PAUSE).await,
+            Err(e) => {
+                return Err(config.bad(
+                    "sessions.url",
+                    format!("a Redis that cannot be used ({})", e.chain()),
+                    "one that answers",
+                ));
+            }
+        }
+    }
+}
+
+/// Whether `config` can be run with, without running: the pages are parsed, and stores that are there are asked. What it
 /// says is for the operator.
 ///
 /// # Errors
@@ -111,14 +155,20 @@ pub async fn check(config: &Config) -> Result<String, BadConfig> {
     pages(config)?;
     passwords(config)?;
     check_secret_key(config)?;
-    let steps = vestibule_sql::pending_migrations(config.database.url.expose_secret())
-        .await
-        .map_err(|e| unusable(config, &e))?;
-    Ok(match (steps, database_file(config)?) {
-        (_, None) => "The database is in memory, and gone when the program ends.".to_owned(),
-        (_, Some(file)) if !file.exists() => "The database is made on the first run.".to_owned(),
+    let steps = pending_migrations(config).await?;
+    let database = match (steps, place(config)?) {
+        (_, Place::Memory) => {
+            "The database is in memory, and gone when the program ends.".to_owned()
+        }
+        (_, Place::File { path, .. }) if !path.exists() => {
+            "The database is made on the first run.".to_owned()
+        }
         (0, _) => "The database answers, and its schema is up to date.".to_owned(),
         (steps, _) => format!("The database answers; its schema is {steps} steps behind."),
+    };
+    Ok(match redis(config).await? {
+        Some(_) => format!("{database}\nThe Redis of the sessions answers."),
+        None => database,
     })
 }
 
@@ -127,16 +177,23 @@ pub async fn check(config: &Config) -> Result<String, BadConfig> {
 /// # Errors
 /// [`BadConfig`] when the database cannot be used.
 pub async fn migrate(config: &Config) -> Result<usize, BadConfig> {
-    let steps = vestibule_sql::pending_migrations(config.database.url.expose_secret())
-        .await
-        .map_err(|e| unusable(config, &e))?;
+    let steps = pending_migrations(config).await?;
     let sql = database(config).await?;
     sql.migrate().await.map_err(|e| unusable(config, &e))?;
     Ok(steps)
 }
 
-fn database_file(config: &Config) -> Result<Option<PathBuf>, BadConfig> {
-    vestibule_sql::file(config.database.url.expose_secret()).map_err(|e| unusable(config, &e))
+async fn pending_migrations(config: &Config) -> Result<usize, BadConfig> {
+    vestibule_sql::pending_migrations(
+        config.database.url.expose_secret(),
+        &config.database.options(),
+    )
+    .await
+    .map_err(|e| unusable(config, &e))
+}
+
+fn place(config: &Config) -> Result<Place, BadConfig> {
+    config.place().map_err(|e| unusable(config, &e))
 }
 
 fn pages(config: &Config) -> Result<Pages, BadConfig> {
@@ -203,8 +260,10 @@ fn check_secret_key(config: &Config) -> Result<(), BadConfig> {
 
 /// Where the database is, and the key beside it.
 fn folder(config: &Config) -> Result<Option<PathBuf>, BadConfig> {
-    let file = database_file(config)?;
-    Ok(file.and_then(|file| file.parent().map(Path::to_owned)))
+    Ok(match place(config)? {
+        Place::File { path, .. } => path.parent().map(Path::to_owned),
+        Place::Memory | Place::Server => None,
+    })
 }
 
 fn bad_key(config: &Config, why: &io::Error) -> BadConfig {

@@ -6,13 +6,14 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::thread::available_parallelism;
 
+use anyhow::Context;
 use clap::{Parser, Subcommand};
 use rocket::fairing::AdHoc;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
-use vestibule::{BadConfig, Config, Drain, SystemClock, claim_port, rocket};
+use vestibule::{BadConfig, Config, Drain, SystemClock, claim_port, health, rocket};
 
 /// Vestibule, the entrance hall for your app. Without a command it serves.
 #[derive(Parser)]
@@ -30,6 +31,8 @@ enum Command {
     Check,
     /// Bring the database's schema up to date, and no more
     Migrate,
+    /// Ask the instance that runs here whether visitors may come; 0 means yes
+    Health,
 }
 
 /// What is wrong with the config or the command line; 1 stands for the rest.
@@ -63,6 +66,7 @@ fn run(command: Command) -> anyhow::Result<()> {
             Command::Serve => serve(config).await,
             Command::Check => check(&config).await,
             Command::Migrate => migrate(&config).await,
+            Command::Health => health(&config),
         }
     });
     // Whatever still runs has nobody to answer to.
@@ -138,5 +142,12 @@ async fn migrate(config: &Config) -> anyhow::Result<()> {
         io::stdout(),
         "The schema is up to date; {steps} steps were taken."
     )?;
+    Ok(())
+}
+
+fn health(config: &Config) -> anyhow::Result<()> {
+    let status = health::ask(config)?.context("no instance answers here")?;
+    anyhow::ensure!(health::is_ready(&status), "not ready: {status}");
+    writeln!(io::stdout(), "ready")?;
     Ok(())
 }

@@ -7,6 +7,8 @@ use std::time::Duration;
 use humantime::{format_duration, parse_duration};
 use secrecy::ExposeSecret;
 use url::Url;
+use vestibule_redis::Address;
+use vestibule_sql::Place;
 
 use super::{Config, Level, Mode};
 
@@ -82,19 +84,78 @@ pub(super) const KEYS: &[Key] = &[
     },
     Key {
         name: "database.url",
-        expected: "a sqlite: URL such as sqlite://data/vestibule.db?mode=rwc",
+        expected: "a sqlite: or postgres: URL such as sqlite://data/vestibule.db?mode=rwc",
         read: |config, text| {
             set(
                 &mut config.database.url,
-                is_sqlite(text).then(|| text.into()),
+                is_database(text).then(|| text.into()),
             )
         },
-        // The rest may hold a password anywhere, so only the scheme is told.
-        found: |text| match text.split_once("://") {
-            Some((scheme, _)) => format!("a {}: URL", scheme.escape_debug()),
-            None => "something else".to_owned(),
-        },
+        found: scheme,
         show: |config| masked(config.database.url.expose_secret()),
+    },
+    Key {
+        name: "database.pool_size",
+        expected: "a number from 1 to 1000",
+        read: |config, text| set(&mut config.database.pool_size, number(text, 1..=1000)),
+        found: quoted,
+        show: |config| config.database.pool_size.to_string(),
+    },
+    Key {
+        name: "database.connect_timeout",
+        expected: "a time from 0s to 1h",
+        read: |config, text| {
+            set(
+                &mut config.database.connect_timeout,
+                time(text, Duration::ZERO..=Duration::from_hours(1)),
+            )
+        },
+        found: quoted,
+        show: |config| format_duration(config.database.connect_timeout).to_string(),
+    },
+    Key {
+        name: "database.acquire_timeout",
+        expected: "a time from 10ms to 1m",
+        read: |config, text| set(&mut config.database.acquire_timeout, time(text, TIMEOUTS)),
+        found: quoted,
+        show: |config| format_duration(config.database.acquire_timeout).to_string(),
+    },
+    Key {
+        name: "database.answer_timeout",
+        expected: "a time from 10ms to 1m",
+        read: |config, text| set(&mut config.database.answer_timeout, time(text, TIMEOUTS)),
+        found: quoted,
+        show: |config| format_duration(config.database.answer_timeout).to_string(),
+    },
+    Key {
+        name: "sessions.url",
+        expected: "a redis:, redis+cluster: or redis+sentinel: URL such as redis://localhost",
+        read: |config, text| {
+            let address = Address::parse(text, config.sessions.timeout);
+            set(
+                &mut config.sessions.url,
+                address.ok().map(|_| Some(text.into())),
+            )
+        },
+        found: scheme,
+        show: |config| match &config.sessions.url {
+            Some(url) => masked(url.expose_secret()),
+            None => "unset, so in the database".to_owned(),
+        },
+    },
+    Key {
+        name: "sessions.timeout",
+        expected: "a time from 10ms to 1m",
+        read: |config, text| set(&mut config.sessions.timeout, time(text, TIMEOUTS)),
+        found: quoted,
+        show: |config| format_duration(config.sessions.timeout).to_string(),
+    },
+    Key {
+        name: "sessions.replicas",
+        expected: "a number from 0 to 8",
+        read: |config, text| set(&mut config.sessions.replicas, number(text, 0..=8)),
+        found: quoted,
+        show: |config| config.sessions.replicas.to_string(),
     },
     Key {
         name: "sessions.idle",
@@ -189,6 +250,9 @@ pub(super) const KEYS: &[Key] = &[
 /// sessions that are in use.
 const LEAST_IDLE: Duration = Duration::from_mins(2);
 
+/// How long a visitor may be left waiting for a store.
+const TIMEOUTS: RangeInclusive<Duration> = Duration::from_millis(10)..=Duration::from_mins(1);
+
 /// Source: NIST SP 800-63B-4, section 2.1.3, which wants a new sign-in at least
 /// every 30 days.
 const MOST_REMEMBERED: Duration = Duration::from_hours(30 * 24);
@@ -237,26 +301,51 @@ fn public_url(text: &str) -> Option<Url> {
     (web && !user && !more).then_some(url)
 }
 
-/// Whether `text` names a `SQLite` database. An empty name is refused: `SQLite`
-/// takes it for a database that is gone when the program ends.
-fn is_sqlite(text: &str) -> bool {
-    let Some(name) = text.strip_prefix("sqlite:") else {
-        return false;
-    };
-    let name = name.trim_start_matches("//");
-    !name.is_empty() && !name.starts_with('?') && Url::parse(text).is_ok()
+/// Whether `text` names a database. An empty name is refused: `SQLite` takes it
+/// for a database that is gone when the program ends.
+fn is_database(text: &str) -> bool {
+    match text.strip_prefix("sqlite:") {
+        Some(name) => {
+            let name = name.trim_start_matches("//");
+            !name.is_empty() && !name.starts_with('?') && Url::parse(text).is_ok()
+        }
+        None => matches!(Place::of(text), Ok(Place::Server)),
+    }
 }
 
-/// `url` with `***` in place of its password, if it has one.
-fn masked(url: &str) -> String {
-    match Url::parse(url) {
-        Ok(mut parsed) if parsed.password().is_some() => match parsed.set_password(Some("***")) {
-            Ok(()) => parsed.to_string(),
-            Err(()) => "***".to_owned(),
-        },
-        Ok(_) => url.to_owned(),
-        Err(_) => "***".to_owned(),
+/// What kind of URL `text` is. The rest may hold a password anywhere.
+fn scheme(text: &str) -> String {
+    match text.split_once("://") {
+        Some((scheme, _)) => format!("a {}: URL", scheme.escape_debug()),
+        None => "something else".to_owned(),
     }
+}
+
+/// `url` with `***` in place of its passwords.
+pub(crate) fn masked(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else {
+        return url.to_owned();
+    };
+    let (rest, query) = match rest.split_once('?') {
+        Some((rest, query)) => (rest, Some(query)),
+        None => (rest, None),
+    };
+    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    let authority = match authority.rsplit_once('@') {
+        Some((login, hosts)) => match login.split_once(':') {
+            Some((user, _)) => format!("{user}:***@{hosts}"),
+            None => format!("{login}@{hosts}"),
+        },
+        None => authority.to_owned(),
+    };
+    let query = query.map_or_else(String::new, |query| {
+        let pairs = query.split('&').map(|pair| match pair.split_once('=') {
+            Some((name, _)) if name.contains("password") => format!("{name}=***"),
+            _ => pair.to_owned(),
+        });
+        format!("?{}", pairs.collect::<Vec<_>>().join("&"))
+    });
+    format!("{scheme}://{authority}{path}{query}")
 }
 
 /// A number as it is, all else in quotes and on one line.

@@ -54,10 +54,11 @@ pub(super) fn read(
         if name == FILE_VARIABLE {
             path = Some(text);
         } else {
-            above.push(variable(&name, text)?);
+            above.push(variable(folder, &name, text)?);
         }
     }
 
+    refuse_doubled(&above)?;
     let below = file(folder, path.as_deref())?;
     Ok(below
         .into_iter()
@@ -67,17 +68,54 @@ pub(super) fn read(
 
 /// One variable. Its value stays the text that it is: figment's own provider
 /// would make a number of a secret that is all digits.
-fn variable(name: &str, text: String) -> Result<Layer, BadConfig> {
+fn variable(folder: &Path, name: &str, text: String) -> Result<Layer, BadConfig> {
     let source = Source::from(name);
-    let Some(key) = KEYS.iter().find(|key| variable_of(key.name) == name) else {
-        let path = name.replacen(PREFIX, "", 1).replace("__", ".");
-        return Err(unknown(&path.to_lowercase(), source));
+    let key_of = |name: &str| KEYS.iter().find(|key| variable_of(key.name) == name);
+    let by_file = name.strip_suffix("_FILE").and_then(key_of);
+    let (key, text) = match (key_of(name), by_file) {
+        (Some(key), _) => (key, text),
+        (None, Some(key)) => (key, contents(folder, name, &text)?),
+        (None, None) => {
+            let path = name.replacen(PREFIX, "", 1).replace("__", ".");
+            return Err(unknown(&path.to_lowercase(), source));
+        }
     };
     let settings = figment::util::nest(key.name, text.into()).into_dict();
     Ok(Layer {
         source,
         settings: settings.unwrap_or_default(),
     })
+}
+
+/// What the file holds that a variable names, without the end of its last line.
+fn contents(folder: &Path, name: &str, path: &str) -> Result<String, BadConfig> {
+    let mut text = std::fs::read_to_string(folder.join(path)).map_err(|e| {
+        BadConfig(format!(
+            "{name} is {path:?}, but a file that can be read is expected: {e}"
+        ))
+    })?;
+    text.truncate(text.trim_end_matches(['\r', '\n']).len());
+    Ok(text)
+}
+
+/// Refuses a key that is set by its variable and by a file as well: which of them
+/// counts, nobody could tell.
+fn refuse_doubled(layers: &[Layer]) -> Result<(), BadConfig> {
+    for layer in layers {
+        let Source::Custom(name) = &layer.source else {
+            continue;
+        };
+        let doubled = format!("{name}_FILE");
+        if layers
+            .iter()
+            .any(|other| matches!(&other.source, Source::Custom(name) if *name == doubled))
+        {
+            return Err(BadConfig(format!(
+                "{name} and {doubled} are both set, but one of them is expected"
+            )));
+        }
+    }
+    Ok(())
 }
 
 /// The variable that sets `key`.

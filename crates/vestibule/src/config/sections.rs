@@ -34,21 +34,51 @@ impl Default for Server {
 /// `[database]`
 #[derive(Debug, Clone)]
 pub struct Database {
-    /// A `sqlite:` URL. Secret, since a URL may hold a password.
+    /// A `sqlite:` or `postgres:` URL. Secret, since a URL may hold a password.
     pub url: SecretString,
+    /// The most connections to a Postgres server.
+    pub pool_size: u32,
+    /// How long the start waits for a server, that of the sessions too.
+    pub connect_timeout: Duration,
+    /// How long a statement waits for a connection.
+    pub acquire_timeout: Duration,
+    /// How long a statement may take in all.
+    pub answer_timeout: Duration,
 }
 
 impl Default for Database {
     fn default() -> Self {
         Self {
             url: "sqlite://data/vestibule.db?mode=rwc".into(),
+            pool_size: 10,
+            connect_timeout: Duration::from_secs(10),
+            acquire_timeout: Duration::from_secs(1),
+            answer_timeout: Duration::from_secs(1),
+        }
+    }
+}
+
+impl Database {
+    /// What the adapter is told.
+    pub fn options(&self) -> vestibule_sql::Options {
+        vestibule_sql::Options {
+            pool_size: self.pool_size,
+            connect_timeout: self.connect_timeout,
+            acquire_timeout: self.acquire_timeout,
+            answer_timeout: self.answer_timeout,
         }
     }
 }
 
 /// `[sessions]`
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Sessions {
+    /// A URL of Redis. `None`: they are kept in the database. Secret, since a URL may hold a password.
+    pub url: Option<SecretString>,
+    /// How long Redis may take to answer.
+    pub timeout: Duration,
+    /// How many replicas of Redis must know that a session has ended.
+    pub replicas: u8,
     /// A session that is not used for this long ends.
     pub idle: Duration,
     /// A session ends this long after sign-in, however busy it is.
@@ -60,6 +90,9 @@ pub struct Sessions {
 impl Default for Sessions {
     fn default() -> Self {
         Self {
+            url: None,
+            timeout: Duration::from_secs(1),
+            replicas: 0,
             idle: Duration::from_hours(1),
             lifetime: Duration::from_hours(24),
             remembered: Duration::from_hours(30 * 24),

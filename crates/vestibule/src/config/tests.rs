@@ -151,6 +151,62 @@ fn no_row_and_no_debug_output_holds_a_secret() {
 }
 
 #[test]
+fn a_password_is_masked_wherever_it_stands_in_a_url() {
+    let key = ("VESTIBULE_SECRET_KEY", "0123456789abcdefghijklmnopqrstuv");
+    let config = load(
+        "",
+        &[
+            key,
+            (
+                "VESTIBULE_DATABASE__URL",
+                "postgres://ada:hunter2@db,x/v?password=hunter2&sslmode=prefer",
+            ),
+            (
+                "VESTIBULE_SESSIONS__URL",
+                "redis+sentinel://:hunter2@a:1,b/m?sentinel_password=hunter2",
+            ),
+        ],
+    );
+    let config = config.unwrap();
+    assert_eq!(
+        value(&config, "database.url"),
+        "postgres://ada:***@db,x/v?password=***&sslmode=prefer"
+    );
+    assert_eq!(
+        value(&config, "sessions.url"),
+        "redis+sentinel://:***@a:1,b/m?sentinel_password=***"
+    );
+}
+
+#[test]
+fn a_variable_may_name_a_file_with_the_value() {
+    let folder = TempDir::new().unwrap();
+    let key = "0123456789abcdefghijklmnopqrstuv";
+    fs::write(folder.path().join("key"), format!("{key}\r\n")).unwrap();
+    let from = |variables: &[(&str, &str)]| {
+        let os = |&(name, text): &(&str, &str)| (name.into(), text.into());
+        Config::from(folder.path(), variables.iter().map(os))
+    };
+
+    let config = from(&[("VESTIBULE_SECRET_KEY_FILE", "key")]).unwrap();
+    assert_eq!(config.secret_key.as_ref().unwrap().expose_secret(), key);
+    assert_eq!(config.source_of("secret_key"), "VESTIBULE_SECRET_KEY_FILE");
+
+    let said = sentence(from(&[("VESTIBULE_SECRET_KEY_FILE", "none")]));
+    assert!(
+        said.starts_with("VESTIBULE_SECRET_KEY_FILE is \"none\", but a file"),
+        "{said}"
+    );
+    let said = sentence(from(&[
+        ("VESTIBULE_SECRET_KEY_FILE", "key"),
+        ("VESTIBULE_SECRET_KEY", key),
+    ]));
+    assert!(said.contains("are both set"), "{said}");
+    let said = sentence(from(&[("VESTIBULE_SECRET_KEYS_FILE", "key")]));
+    assert!(said.contains("is not a key of Vestibule"), "{said}");
+}
+
+#[test]
 fn what_is_unset_is_told_in_words() {
     let config = Config::default();
 
@@ -159,6 +215,7 @@ fn what_is_unset_is_told_in_words() {
         value(&config, "server.public_url"),
         "unset, so http://localhost:8000/"
     );
+    assert_eq!(value(&config, "sessions.url"), "unset, so in the database");
     assert_eq!(
         value(&config, "server.templates"),
         "unset, so the built-in ones"

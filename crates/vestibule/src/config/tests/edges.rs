@@ -118,7 +118,7 @@ fn a_public_url_ends_after_its_host_or_port() {
 }
 
 #[test]
-fn only_sqlite_with_a_name_is_a_database() {
+fn a_database_is_sqlite_with_a_name_or_postgres() {
     edges(
         "VESTIBULE_DATABASE__URL",
         &[
@@ -134,7 +134,64 @@ fn only_sqlite_with_a_name_is_a_database() {
             "SQLITE:a.db",
             "data/a.db",
             "mysql://h/d",
+            "postgres:",
+            "postgres://h:99999/d",
+            "postgres://h/d?sslmode=odd",
         ],
+    );
+    let key = ("VESTIBULE_SECRET_KEY", "0123456789abcdefghijklmnopqrstuv");
+    for url in [
+        "postgres://ada:pw@db.example:5432/vestibule?sslmode=verify-full",
+        "postgresql://[::1]/d",
+    ] {
+        load("", &[key, ("VESTIBULE_DATABASE__URL", url)]).unwrap();
+    }
+}
+
+#[test]
+fn what_is_shared_needs_a_key_that_is_shared() {
+    let url = "postgres://ada:hunter2@db/vestibule";
+    let said = sentence(by_variable("VESTIBULE_DATABASE__URL", url));
+    assert!(
+        said.starts_with("secret_key is unset, but database.url"),
+        "{said}"
+    );
+    assert!(!said.contains("hunter2"), "{said}");
+}
+
+#[test]
+fn sessions_are_in_redis_of_any_kind() {
+    edges(
+        "VESTIBULE_SESSIONS__URL",
+        &[
+            "redis://localhost",
+            "rediss://ada:pw@db.example:6380/1",
+            "redis+cluster://a:7000,b:7001",
+            "redis+sentinel://a,b,c/mymaster",
+        ],
+        &["", "localhost", "http://localhost", "redis+cluster://a/1"],
+    );
+    edges(
+        "VESTIBULE_SESSIONS__REPLICAS",
+        &["0", "8"],
+        &["-1", "9", ""],
+    );
+    for timeout in [
+        "VESTIBULE_SESSIONS__TIMEOUT",
+        "VESTIBULE_DATABASE__ACQUIRE_TIMEOUT",
+        "VESTIBULE_DATABASE__ANSWER_TIMEOUT",
+    ] {
+        edges(timeout, &["10ms", "1m"], &["9ms", "61s", "1", ""]);
+    }
+    edges(
+        "VESTIBULE_DATABASE__CONNECT_TIMEOUT",
+        &["0s", "1h"],
+        &["61m", ""],
+    );
+    edges(
+        "VESTIBULE_DATABASE__POOL_SIZE",
+        &["1", "1000"],
+        &["0", "1001"],
     );
 }
 
@@ -211,6 +268,10 @@ fn no_text_makes_a_key_panic_or_its_sentence_break() {
         "://",
         "sqlite://\0",
         "sqlite://[",
+        "postgres://[",
+        "postgres://a:b@c:99999/",
+        "redis+cluster://,",
+        "redis+sentinel://[/m",
         "sqlite://a:b@c:99999/",
         "http://[",
         "http://@",

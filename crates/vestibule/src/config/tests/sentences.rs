@@ -23,9 +23,9 @@ fn a_bad_value_in_a_variable() {
              port, such as https://login.example.com, is expected",
         ),
         (
-            ("DATABASE__URL", "postgres://ada:hunter2@db/app"),
-            "database.url (set by VESTIBULE_DATABASE__URL) is a postgres: URL, \
-             but a sqlite: URL such as sqlite://data/vestibule.db?mode=rwc is expected",
+            ("DATABASE__URL", "mysql://ada:hunter2@db/app"),
+            "database.url (set by VESTIBULE_DATABASE__URL) is a mysql: URL, but \
+             a sqlite: or postgres: URL such as sqlite://data/vestibule.db?mode=rwc is expected",
         ),
         (
             ("SESSIONS__IDLE", "25h"),
@@ -135,13 +135,13 @@ fn an_unknown_name() {
 
 #[test]
 fn a_value_where_a_section_belongs_even_under_a_variable() {
-    let expected = "database (set in config/vestibule.toml) is not a section, \
-                    but a section [database] with url is expected";
-    let file = "database = 'sqlite://ada:hunter2@db'";
+    let expected = "log (set in config/vestibule.toml) is not a section, \
+                    but a section [log] with level is expected";
+    let file = "log = 'sqlite://ada:hunter2@db'";
 
     assert_eq!(sentence(load(file, &[])), expected);
     assert_eq!(
-        sentence(load(file, &[("VESTIBULE_DATABASE__URL", "sqlite:a")])),
+        sentence(load(file, &[("VESTIBULE_LOG__LEVEL", "warn")])),
         expected
     );
     assert!(sentence(load("[[server]]", &[])).contains("is not a section"));
