@@ -1,0 +1,16 @@
+//! Faults: what happens when Postgres and Redis go away and come back, and how two instances share them. The stores are
+//! real servers, which the tests start, stop, kill and freeze.
+
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+
+#[expect(dead_code, reason = "the other test binary uses the rest")]
+mod app;
+#[expect(dead_code, reason = "the other test binary uses the rest")]
+mod http;
+#[expect(dead_code, reason = "the other test binary uses the rest")]
+mod server;
+mod stores;
+
+mod servers {
+    mod harness;
+}
