@@ -46,7 +46,8 @@ impl RedisSessions {
         if self.replicas == 0 {
             return self.run(during, script).await;
         }
-        let patience = self.redis.timeout.as_millis();
+        // Whoever waits is still there when the answer comes.
+        let patience = (self.redis.timeout / 2).as_millis();
         let patience = u64::try_from(patience).unwrap_or(u64::MAX);
         script.cmd("WAIT").arg(self.replicas).arg(patience);
         let ((), knowing): ((), u8) = self.redis.ask(during, script).await?;

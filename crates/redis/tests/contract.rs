@@ -1,4 +1,4 @@
-//! Redis keeps the promises of the port, alone and in a Cluster.
+//! Redis keeps the promises of the port: alone, in a Cluster, and behind Sentinels.
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
@@ -6,12 +6,16 @@
 mod containers;
 #[path = "../../vestibule/tests/containers/redis.rs"]
 mod server;
+#[expect(dead_code, unused_imports, reason = "the tests of faults use the rest")]
+#[path = "../../vestibule/tests/stores/mod.rs"]
+mod stores;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use vestibule_domain::ports::Backend;
-use vestibule_domain::{UserId, contract};
+use time::OffsetDateTime;
+use vestibule_domain::ports::{Backend, Sessions};
+use vestibule_domain::{Session, SessionToken, UserId, contract};
 use vestibule_redis::{Address, Redis, RedisSessions};
 
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -21,10 +25,10 @@ fn connect(url: &str) -> Arc<Redis> {
     Arc::new(Redis::new(address, TIMEOUT))
 }
 
-async fn keeps_the_contract(url: &str) {
+async fn keeps_the_contract(url: &str, replicas: u8) {
     let redis = connect(url);
     redis.ping().await.unwrap();
-    let sessions = RedisSessions::new(redis, 0);
+    let sessions = RedisSessions::new(redis, replicas);
     contract::sessions(&sessions, UserId::new(), UserId::new()).await;
     contract::ending_all_in_the_middle(&sessions, UserId::new(), 300).await;
 }
@@ -32,5 +36,90 @@ async fn keeps_the_contract(url: &str) {
 #[tokio::test]
 async fn one_redis_keeps_the_sessions_contract() {
     let server = server::redis();
-    keeps_the_contract(&server.url).await;
+    keeps_the_contract(&server.url, 0).await;
+}
+
+#[tokio::test]
+async fn a_cluster_keeps_the_sessions_contract() {
+    let cluster = stores::Cluster::new();
+    keeps_the_contract(&cluster.url(), 0).await;
+    // Each user lives on one of the nodes.
+    let sessions = RedisSessions::new(connect(&cluster.url()), 1);
+    for _ in 0..30 {
+        contract::sessions(&sessions, UserId::new(), UserId::new()).await;
+    }
+    contract::ending_all_in_the_middle(&sessions, UserId::new(), 100).await;
+}
+
+#[tokio::test]
+async fn what_sentinels_name_keeps_the_sessions_contract() {
+    let sentinel = stores::Sentinel::new();
+    keeps_the_contract(&sentinel.url(), 1).await;
+}
+
+#[tokio::test]
+async fn without_enough_replicas_no_end_is_said_to_be_one() {
+    let server = stores::Redis::forgetful();
+    let sessions = RedisSessions::new(connect(&server.url()), 1);
+    let user = UserId::new();
+    let id = SessionToken::random(user).unwrap().id();
+    let outage = sessions.end(id).await.unwrap_err();
+    assert!(
+        outage.chain().contains("0 replicas know of it"),
+        "{outage:?}"
+    );
+    assert!(sessions.end_all(user).await.is_err());
+}
+
+#[tokio::test]
+async fn every_key_goes_by_itself_and_those_of_a_user_are_in_one_slot() {
+    let server = stores::Redis::forgetful();
+    let sessions = RedisSessions::new(connect(&server.url()), 0);
+    let user = UserId::new();
+    let now = OffsetDateTime::from_unix_timestamp(1_800_000_000).unwrap();
+    let start = async |expires: Duration| {
+        let id = SessionToken::random(user).unwrap().id();
+        let session = Session {
+            user,
+            started: now,
+            expires: now + expires,
+            ends: now + Duration::from_hours(24),
+        };
+        sessions.start(id, &session).await.unwrap();
+        id
+    };
+    let long = start(Duration::from_hours(2)).await;
+    start(Duration::from_hours(1)).await;
+    let extended = now + Duration::from_hours(3);
+    sessions.extend(long, extended).await.unwrap();
+
+    let life_of = |key: &str| -> u64 { server.ask(&["TTL", key]).unwrap().parse().unwrap() };
+    let tag = user.0.to_string();
+    let digest = long.digest.map(|byte| format!("{byte:02x}")).concat();
+    let (index, key) = (
+        format!("vestibule:{{{tag}}}:sessions"),
+        format!("vestibule:{{{tag}}}:session:{digest}"),
+    );
+    assert_eq!(
+        server.ask(&["DBSIZE"]).unwrap(),
+        "3",
+        "an index and two sessions"
+    );
+    let hours = 3 * 3600;
+    assert!((hours - 60..=hours).contains(&life_of(&key)));
+    assert!((hours - 60..=hours).contains(&life_of(&index)));
+
+    // Written by hand, as if the clock had run: what has expired leaves the index when the next one starts.
+    let later = Session {
+        user,
+        started: extended,
+        expires: extended + Duration::from_hours(1),
+        ends: extended + Duration::from_hours(24),
+    };
+    let id = SessionToken::random(user).unwrap().id();
+    sessions.start(id, &later).await.unwrap();
+    assert_eq!(server.ask(&["ZCARD", &index]).unwrap(), "1");
+
+    sessions.end_all(user).await.unwrap();
+    assert_eq!(server.ask(&["EXISTS", &index]).unwrap(), "0");
 }

@@ -19,6 +19,8 @@ use vestibule_domain::ports::Passwords;
 #[expect(dead_code, reason = "shared with the tests, which use more of it")]
 #[path = "../tests/app.rs"]
 mod app;
+#[path = "../tests/kept/mod.rs"]
+mod kept;
 
 use app::{App, PASSWORD, with_token};
 

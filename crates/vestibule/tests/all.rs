@@ -10,6 +10,7 @@ mod dashboard;
 mod every_route;
 mod health;
 mod http;
+mod kept;
 mod login;
 mod logout;
 mod register;

@@ -24,6 +24,10 @@ pub(crate) struct App {
 pub(crate) fn cheap() -> Config {
     let mut config = Config::default();
     config.database.url = "sqlite::memory:".into();
+    if let Some((database, sessions)) = crate::kept::urls(None) {
+        config.database.url = database.into();
+        config.sessions.url = Some(sessions.into());
+    }
     config.secret_key = Some("a key for tests, of 32 characters".into());
     config.passwords.memory_kib = 8;
     config.passwords.iterations = 1;

@@ -185,7 +185,8 @@ fn migrate_only_migrates() {
 
 #[tokio::test]
 async fn one_file_on_a_bare_machine_serves_everything() {
-    let (server, folder) = Server::start_afresh(&[]);
+    let folder = TempDir::new().unwrap();
+    let server = Server::start_bare(folder.path());
     let mut person = Person::at(&server.url);
     assert_eq!(person.get("/").await.unwrap().location, "/login");
     assert!(person.get("/login").await.unwrap().body.contains("Sign in"));

@@ -25,7 +25,7 @@ impl Drop for Server {
 }
 
 pub(crate) fn image(name: &str) -> GenericImage {
-    let (name, tag) = name.rsplit_once(':').expect("an image with a tag");
+    let (name, tag) = name.rsplit_once(':').unwrap_or((name, "latest"));
     GenericImage::new(name, tag)
 }
 
@@ -43,30 +43,29 @@ pub(crate) fn share(
         return server;
     }
     let (url, image) = (format!("TEST_{what}_URL"), format!("TEST_{what}_IMAGE"));
-    let server = match variable(&url) {
-        Some(url) => Server {
+    let server = if let Some(url) = variable(&url) {
+        Server {
             url,
             container: None,
-        },
-        None => {
-            let wanted = variable(&image);
-            let started = thread::spawn(move || {
-                let (request, port, scheme) = request(wanted.as_deref());
-                let container = request.start()?;
-                let port = container.get_host_port_ipv4(port)?;
-                Ok::<_, testcontainers::TestcontainersError>(Server {
-                    url: format!("{scheme}127.0.0.1:{port}"),
-                    container: Some(container),
-                })
-            });
-            started.join().unwrap().unwrap_or_else(|e| {
-                panic!(
-                    "this test needs a server, and no container starts ({e}).\nStart Docker; where no registry can be \
-                     reached, run scripts/test-images and set {image} as it says; or set {url} to the URL of a server \
-                     for tests. scripts/test does all of this"
-                )
-            })
         }
+    } else {
+        let wanted = variable(&image);
+        let started = thread::spawn(move || {
+            let (request, port, scheme) = request(wanted.as_deref());
+            let container = request.start()?;
+            let port = container.get_host_port_ipv4(port)?;
+            Ok::<_, testcontainers::TestcontainersError>(Server {
+                url: format!("{scheme}127.0.0.1:{port}"),
+                container: Some(container),
+            })
+        });
+        started.join().unwrap().unwrap_or_else(|e| {
+            panic!(
+                "this test needs a server, and no container starts ({e}).\nStart Docker; where no registry can be \
+                 reached, run scripts/test-images and set {image} as it says; or set {url} to the URL of a server \
+                 for tests. scripts/test does all of this"
+            )
+        })
     };
     let server = Arc::new(server);
     *shared = Arc::downgrade(&server);

@@ -20,6 +20,7 @@ async fn without_its_database_it_says_so_and_lets_nobody_in() {
     let folder = TempDir::new().unwrap();
     let mut config = cheap();
     config.database.url = format!("sqlite://{}/v.db?mode=rwc", folder.path().display()).into();
+    config.sessions.url = None;
     let app = App::with(&config).await;
     let mut ada = app.member("ada").await;
     let csrf = ada.get("/dashboard").await.csrf();

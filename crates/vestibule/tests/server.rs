@@ -17,9 +17,27 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Starts it in `folder` with nothing but `variables` in its environment, and waits until it is open.
+    /// Starts it in `folder` with `variables` in its environment, and nothing else but those that say where things are
+    /// kept; waits until it is open.
     pub(crate) fn start(folder: &Path, variables: &[(&str, &str)]) -> Self {
-        let mut process = program(folder, variables)
+        let mut program = program(folder, &[]);
+        if let Some((database, sessions)) = crate::kept::urls(Some(folder)) {
+            program
+                .env("VESTIBULE_DATABASE__URL", database)
+                .env("VESTIBULE_SESSIONS__URL", sessions)
+                .env("VESTIBULE_SECRET_KEY", "a key for tests, of 32 characters");
+        }
+        program.envs(variables.iter().copied());
+        Self::run(program)
+    }
+
+    /// Starts it in `folder` with nothing in its environment, and waits until it is open.
+    pub(crate) fn start_bare(folder: &Path) -> Self {
+        Self::run(program(folder, &[]))
+    }
+
+    fn run(mut program: Command) -> Self {
+        let mut process = program
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()

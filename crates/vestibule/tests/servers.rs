@@ -7,6 +7,7 @@
 mod app;
 #[expect(dead_code, reason = "the other test binary uses the rest")]
 mod http;
+mod kept;
 #[expect(dead_code, reason = "the other test binary uses the rest")]
 mod server;
 mod stores;

@@ -6,20 +6,19 @@ use vestibule_domain::contract;
 use vestibule_domain::ports::Backend;
 use vestibule_sql::{Sql, SqlUsers, create_database, pending_migrations};
 
-use crate::containers::Server;
-use crate::{OPTIONS, connect};
+use crate::{OPTIONS, connect, containers};
 
 #[path = "../../../vestibule/tests/containers/postgres.rs"]
 mod server;
 
 /// A new database.
-async fn empty() -> (String, Arc<Server>) {
+async fn empty() -> (String, Arc<containers::Server>) {
     let server = server::postgres();
     let url = create_database(&server.url).await.unwrap();
     (url, server)
 }
 
-async fn migrated() -> (Sql, Arc<Server>) {
+async fn migrated() -> (Sql, Arc<containers::Server>) {
     let (url, server) = empty().await;
     let sql = connect(&url).await.unwrap();
     sql.migrate().await.unwrap();

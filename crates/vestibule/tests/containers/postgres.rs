@@ -3,7 +3,7 @@ use std::sync::{Arc, Mutex, Weak};
 use testcontainers::ImageExt;
 use testcontainers::core::{ContainerPort, WaitFor};
 
-use crate::containers::{Server, image, share};
+use super::containers::{Server, image, share};
 
 pub(crate) fn postgres() -> Arc<Server> {
     static SHARED: Mutex<Weak<Server>> = Mutex::new(Weak::new());

@@ -2,7 +2,7 @@ use std::sync::{Arc, Mutex, Weak};
 
 use testcontainers::core::{ContainerPort, WaitFor};
 
-use crate::containers::{Server, image, share};
+use super::containers::{Server, image, share};
 
 pub(crate) fn redis() -> Arc<Server> {
     static SHARED: Mutex<Weak<Server>> = Mutex::new(Weak::new());
