@@ -24,9 +24,9 @@ fmt:
 screenshots:
     cargo test --package vestibule --features browser --test browser
 
-# What a page and a login cost
+# What a page and a login cost, and what they cost over each kind of store
 bench:
-    cargo bench --package vestibule --bench pages
+    cargo bench --workspace --all-features --bench pages --bench stores
 
 # The documentation of the code
 doc:

@@ -131,7 +131,7 @@ async fn logins(users: &impl Users, id: UserId) -> (Option<Visit>, Option<Visit>
 }
 
 /// A session of `user` that starts now: stores may go by their own clock.
-fn session(user: UserId) -> Session {
+pub fn session(user: UserId) -> Session {
     let now = OffsetDateTime::now_utc()
         .replace_nanosecond(0)
         .expect("0 is one");
