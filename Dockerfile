@@ -9,7 +9,7 @@ COPY . .
 RUN find . -type f ! -name Cargo.toml ! -name Cargo.lock ! -name '*.rs' -delete \
     && find . -path '*/src/*' -name '*.rs' ! -name lib.rs ! -name main.rs -delete \
     && find . -name '*.rs' -exec truncate --size 0 {} + \
-    && find . -name main.rs -exec sh -c 'for file; do echo "fn main() {}" >"${file}"; done' - {} +
+    && for file in $(find . -name main.rs); do echo 'fn main() {}' >"${file}"; done
 
 FROM ${BUILDER_IMAGE} AS build
 ARG PROFILE=release
@@ -21,7 +21,7 @@ COPY . .
 RUN find crates migrations -name '*.rs' -exec touch {} + \
     && cargo build --locked --package vestibule --profile "${PROFILE}" \
     && install -D "target/$(test "${PROFILE}" = dev && echo debug || echo "${PROFILE}")/vestibule" /out/vestibule \
-    && install -d -m 0700 /out/data
+    && mkdir /out/data
 
 FROM ${RUNTIME_IMAGE}
 # The roots for TLS to a database and to Redis.
