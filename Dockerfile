@@ -7,6 +7,7 @@ FROM ${BUILDER_IMAGE} AS manifests
 WORKDIR /src
 COPY . .
 RUN find . -type f ! -name Cargo.toml ! -name Cargo.lock ! -name '*.rs' -delete \
+    && find . -mindepth 5 -name '*.rs' -delete \
     && find . -path '*/src/*' -name '*.rs' ! -name lib.rs ! -name main.rs -delete \
     && find . -name '*.rs' -exec truncate --size 0 {} + \
     && for file in $(find . -name main.rs); do echo 'fn main() {}' >"${file}"; done
