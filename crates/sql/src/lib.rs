@@ -231,6 +231,7 @@ async fn open_sqlite(
 
 /// The pool of connections to a server that may still be starting.
 async fn reach(url: &str, limits: &Options) -> Result<DatabaseConnection, Outage> {
+    const DURING: &str = "reaching the database";
     const PAUSE: Duration = Duration::from_millis(100);
     let deadline = Instant::now() + limits.connect_timeout;
     loop {
@@ -245,7 +246,13 @@ async fn reach(url: &str, limits: &Options) -> Result<DatabaseConnection, Outage
             Err(e) if is_absent(&e) && Instant::now() + PAUSE < deadline => {
                 tokio::time::sleep(PAUSE).await;
             }
-            outcome => return outcome.map_err(Outage::during("reaching the database")),
+            // The pool's own words would be about the pool.
+            Err(DbErr::Conn(RuntimeErr::SqlxError(e)))
+                if matches!(*e, sqlx::Error::PoolTimedOut) =>
+            {
+                return Err(Outage::during(DURING)("nobody answers"));
+            }
+            outcome => return outcome.map_err(Outage::during(DURING)),
         }
     }
 }
