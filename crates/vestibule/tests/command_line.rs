@@ -188,7 +188,7 @@ async fn one_file_on_a_bare_machine_serves_everything() {
     let folder = TempDir::new().unwrap();
     let server = Server::start_bare(folder.path());
     let mut person = Person::at(&server.url);
-    assert_eq!(person.get("/").await.unwrap().location, "/login");
+    assert_eq!(person.get("/").await.unwrap().location(), "/login");
     assert!(person.get("/login").await.unwrap().body.contains("Sign in"));
     assert_eq!(person.get("/static/style.css").await.unwrap().status, 200);
     let made: Vec<_> = fs::read_dir(folder.path())

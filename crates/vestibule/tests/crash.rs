@@ -73,10 +73,7 @@ async fn a_request_in_flight_is_answered_before_the_program_ends() {
         }
         signal(server.pid(), word);
         let answer = registration.await.unwrap().unwrap();
-        assert_eq!(
-            (answer.status, answer.location.as_str()),
-            (303, "/dashboard")
-        );
+        assert_eq!((answer.status, answer.location()), (303, "/dashboard"));
         let (status, log) = server.wait();
         assert!(status.success(), "{word}: {status} {log}");
     }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use reqwest::header::{COOKIE, LOCATION, SET_COOKIE};
+use reqwest::header::{COOKIE, HeaderMap, LOCATION, SET_COOKIE};
 use reqwest::{Client, Response};
 
 use crate::app::{encode, value_of, with_token};
@@ -15,11 +15,25 @@ pub(crate) struct Person {
     cookies: BTreeMap<String, String>,
 }
 
-/// Status, where it leads, and the page.
+/// What came back.
+#[derive(Clone)]
 pub(crate) struct Page {
     pub(crate) status: u16,
-    pub(crate) location: String,
+    headers: HeaderMap,
     pub(crate) body: String,
+}
+
+impl Page {
+    /// Where it leads; empty where it leads nowhere.
+    pub(crate) fn location(&self) -> &str {
+        self.header(LOCATION.as_str())
+    }
+
+    /// A header's value; empty where there is none.
+    pub(crate) fn header(&self, name: &str) -> &str {
+        let value = self.headers.get(name);
+        value.map_or("", |value| value.to_str().unwrap())
+    }
 }
 
 impl Person {
@@ -92,10 +106,9 @@ impl Person {
             let (name, value) = pair.split_once('=').unwrap();
             self.cookies.insert(name.to_owned(), value.to_owned());
         }
-        let location = answer.headers().get(LOCATION);
         Ok(Page {
             status: answer.status().as_u16(),
-            location: location.map_or("", |to| to.to_str().unwrap()).to_owned(),
+            headers: answer.headers().clone(),
             body: answer.text().await?,
         })
     }

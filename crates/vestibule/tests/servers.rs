@@ -5,7 +5,6 @@
 
 #[expect(dead_code, reason = "the other test binary uses the rest")]
 mod app;
-#[expect(dead_code, reason = "the other test binary uses the rest")]
 mod http;
 mod kept;
 #[expect(dead_code, reason = "the other test binary uses the rest")]
@@ -13,5 +12,15 @@ mod server;
 mod stores;
 
 mod servers {
+    mod clock;
+    mod cluster;
+    mod gone;
     mod harness;
+    mod instance;
+    mod people;
+    mod scene;
+    mod sentinel;
+    mod starting;
+    mod two;
+    mod under_load;
 }

@@ -109,18 +109,6 @@ impl Cluster {
     pub(crate) fn recover(&mut self, node: usize, fault: Fault) {
         self.nodes[node].recover(fault);
     }
-
-    /// Waits until a replica has taken over: there are three primaries again, without the lost one.
-    pub(crate) fn fail_over(&self) {
-        until("a replica takes over", || {
-            let primaries = self.primaries();
-            primaries.len() == 3
-                && primaries.iter().all(|&at| {
-                    let said = self.nodes[at].says(&["CLUSTER", "INFO"], "cluster_slots_ok");
-                    said.is_some_and(|said| said == "16384")
-                })
-        });
-    }
 }
 
 fn address(node: &Redis) -> String {

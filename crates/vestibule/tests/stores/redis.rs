@@ -19,7 +19,7 @@ pub(crate) struct Redis {
 }
 
 impl Redis {
-    const PASSWORD: &'static str = "salt-and-ashes";
+    pub(crate) const PASSWORD: &'static str = "salt-and-ashes";
 
     /// One that forgets all when it ends.
     pub(crate) fn forgetful() -> Self {
