@@ -3,7 +3,7 @@
 mod address;
 mod sessions;
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -12,8 +12,7 @@ use redis::cluster::ClusterClient;
 use redis::cluster_async::ClusterConnection;
 use redis::sentinel::{SentinelClient, SentinelServerType};
 use redis::{
-    AsyncConnectionConfig, Client, ErrorKind, FromRedisValue, Pipeline, RedisError, RedisFuture,
-    Value,
+    AsyncConnectionConfig, Client, FromRedisValue, Pipeline, RedisError, RedisFuture, Value,
 };
 use vestibule_domain::Outage;
 use vestibule_domain::ports::Backend;
@@ -27,7 +26,7 @@ pub struct Redis {
     address: Address,
     /// How long an answer may take, connecting included.
     timeout: Duration,
-    held: Mutex<Held>,
+    held: Arc<Mutex<Held>>,
     /// One connects, the others wait for it.
     connecting: tokio::sync::Mutex<()>,
 }
@@ -38,6 +37,8 @@ struct Held {
     connection: Option<Connection>,
     /// How many connections there were before: tells whether the one that broke is the one that is held.
     number: usize,
+    /// Whether somebody looks for the nodes of a Cluster anew.
+    searching: bool,
 }
 
 #[derive(Clone)]
@@ -52,7 +53,7 @@ impl Redis {
         Self {
             address,
             timeout,
-            held: Mutex::default(),
+            held: Arc::default(),
             connecting: tokio::sync::Mutex::default(),
         }
     }
@@ -63,16 +64,44 @@ impl Redis {
         during: &'static str,
         commands: &Pipeline,
     ) -> Result<T, Outage> {
-        let answer = tokio::time::timeout(self.timeout, self.ask_twice(commands)).await;
-        if answer.is_err()
-            && let Address::Server(_) | Address::Sentinel { .. } = self.address
-        {
-            // It may be frozen, or cut off; the next who asks had better look for it anew.
-            self.held().connection = None;
+        let answer = tokio::time::timeout(self.timeout, self.ask_twice(commands))
+            .await
+            .unwrap_or_else(|_| Err(silence(self.timeout)));
+        if answer.as_ref().is_err_and(RedisError::is_timeout) {
+            self.search();
         }
-        answer
-            .unwrap_or_else(|_| Err(silence(self.timeout)))
-            .map_err(Outage::during(during))
+        answer.map_err(Outage::during(during))
+    }
+
+    /// What does not answer may be frozen, or cut off, while another has taken its place. The next who asks one server
+    /// connects anew. A Cluster has nodes that do answer: they are asked for the others, and go on meanwhile.
+    fn search(&self) {
+        let mut held = self.held();
+        if let Address::Server(_) | Address::Sentinel { .. } = self.address {
+            held.connection = None;
+            return;
+        }
+        if held.connection.is_none() || held.searching {
+            return;
+        }
+        held.searching = true;
+        let number = held.number;
+        drop(held);
+
+        let (address, timeout) = (self.address.clone(), self.timeout);
+        let held = Arc::clone(&self.held);
+        tokio::spawn(async move {
+            // Nobody waits for this: it may take the time that a silent node costs.
+            let found = tokio::time::timeout(timeout * 4, address.connect(timeout, number)).await;
+            let mut held = lock(&held);
+            held.searching = false;
+            if let Ok(Ok(found)) = found
+                && held.number == number
+            {
+                held.connection = Some(found);
+                held.number += 1;
+            }
+        });
     }
 
     /// A connection may have broken while nobody used it: that is no reason to give up.
@@ -121,29 +150,39 @@ impl Redis {
         let next = self.held().number + 1;
         // Counted even if it fails: the next attempt begins with another Sentinel.
         self.held().number = next;
-        let connection = self.connect(next).await?;
+        let connection = self.address.connect(self.timeout, next).await?;
         self.held().connection = Some(connection.clone());
         Ok((connection, next, true))
     }
 
-    async fn connect(&self, attempt: usize) -> Result<Connection, RedisError> {
+    fn held(&self) -> MutexGuard<'_, Held> {
+        lock(&self.held)
+    }
+}
+
+fn lock(held: &Mutex<Held>) -> MutexGuard<'_, Held> {
+    held.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Address {
+    async fn connect(&self, timeout: Duration, attempt: usize) -> Result<Connection, RedisError> {
         let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(self.timeout))
-            .set_response_timeout(Some(self.timeout));
-        match &self.address {
-            Address::Server(server) => {
+            .set_connection_timeout(Some(timeout))
+            .set_response_timeout(Some(timeout));
+        match self {
+            Self::Server(server) => {
                 let client = Client::open(server.as_ref().clone())?;
                 let connection = client.get_multiplexed_async_connection_with_config(&config);
                 connection.await.map(Connection::Server)
             }
-            Address::Cluster(nodes) => {
+            Self::Cluster(nodes) => {
                 let client = ClusterClient::builder(nodes.iter().cloned())
-                    .connection_timeout(self.timeout / 2)
-                    .response_timeout(self.timeout)
+                    .connection_timeout(timeout / 2)
+                    .response_timeout(timeout)
                     .build()?;
                 client.get_async_connection().await.map(Connection::Cluster)
             }
-            Address::Sentinel {
+            Self::Sentinel {
                 sentinels,
                 primary,
                 login,
@@ -159,10 +198,6 @@ impl Redis {
             }
         }
     }
-
-    fn held(&self) -> std::sync::MutexGuard<'_, Held> {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 impl Held {
@@ -173,7 +208,7 @@ impl Held {
 
 fn silence(limit: Duration) -> RedisError {
     let what = format!("within {limit:?}");
-    RedisError::from((ErrorKind::Io, "no answer", what))
+    std::io::Error::new(std::io::ErrorKind::TimedOut, what).into()
 }
 
 #[async_trait]
