@@ -58,6 +58,11 @@ impl Redis {
         }
     }
 
+    /// The same Redis by another connection.
+    fn another(&self) -> Self {
+        Self::new(self.address.clone(), self.timeout)
+    }
+
     /// The answers to commands that may be sent twice: what comes too late, or breaks off, may have been done.
     async fn ask<T: FromRedisValue>(
         &self,

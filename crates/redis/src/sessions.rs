@@ -19,13 +19,20 @@ use crate::Redis;
 pub struct RedisSessions {
     redis: Arc<Redis>,
     replicas: u8,
+    /// For those who wait for replicas: whoever shares a connection with them would wait, too.
+    waiting: Redis,
 }
 
 impl RedisSessions {
     /// Ending a session is answered once `replicas` replicas know of it, so that none of them brings it back when it
     /// becomes the primary. With fewer replicas at hand it is an [`Outage`].
     pub fn new(redis: Arc<Redis>, replicas: u8) -> Self {
-        Self { redis, replicas }
+        let waiting = redis.another();
+        Self {
+            redis,
+            replicas,
+            waiting,
+        }
     }
 
     async fn run<T: FromRedisValue>(
@@ -47,10 +54,10 @@ impl RedisSessions {
             return self.run(during, script).await;
         }
         // Whoever waits is still there when the answer comes.
-        let patience = (self.redis.timeout / 2).as_millis();
+        let patience = (self.waiting.timeout / 2).as_millis();
         let patience = u64::try_from(patience).unwrap_or(u64::MAX);
         script.cmd("WAIT").arg(self.replicas).arg(patience);
-        let ((), knowing): ((), u8) = self.redis.ask(during, script).await?;
+        let ((), knowing): ((), u8) = self.waiting.ask(during, script).await?;
         if knowing < self.replicas {
             return Err(Outage::during(during)(format!(
                 "{knowing} replicas know of it, where {} should",
