@@ -1,7 +1,6 @@
 use std::time::Duration;
 
-use redis::sentinel::SentinelNodeConnectionInfo;
-use redis::{ConnectionInfo, IntoConnectionInfo, TlsMode};
+use redis::{ConnectionInfo, IntoConnectionInfo};
 use url::Url;
 
 /// Where a Redis is, and what lets us in. It does not print, since a password may be in it.
@@ -20,8 +19,8 @@ pub enum Address {
         sentinels: Vec<ConnectionInfo>,
         /// What they call the primary and its replicas.
         primary: String,
-        /// What lets us in at the servers.
-        login: Box<SentinelNodeConnectionInfo>,
+        /// A server, but for its host and port: what lets us in.
+        server: Box<ConnectionInfo>,
     },
 }
 
@@ -73,16 +72,10 @@ impl Address {
                     .split(',')
                     .map(|host| node(&own, host, SENTINEL_PORT, ""));
                 let server = node(&login, "localhost", PORT, database)?;
-                let mut login = SentinelNodeConnectionInfo::default()
-                    .set_redis_connection_info(server.redis_settings().clone())
-                    .set_tcp_settings(server.tcp_settings().clone());
-                if scheme == "rediss" {
-                    login = login.set_tls_mode(TlsMode::Secure);
-                }
                 Ok(Self::Sentinel {
                     sentinels: sentinels.collect::<Result<_, _>>()?,
                     primary: primary.to_owned(),
-                    login: Box::new(login),
+                    server: Box::new(server),
                 })
             }
             _ => Err(NotAnAddress),

@@ -1,21 +1,24 @@
 //! Sessions for many instances, in Redis: one server, a Cluster, or whichever server Sentinel has made the primary.
 
 mod address;
+mod sentinel;
 mod sessions;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use redis::aio::{ConnectionLike, MultiplexedConnection};
 use redis::cluster::ClusterClient;
 use redis::cluster_async::ClusterConnection;
-use redis::sentinel::{SentinelClient, SentinelServerType};
 use redis::{
-    AsyncConnectionConfig, Client, FromRedisValue, Pipeline, RedisError, RedisFuture, Value,
+    AsyncConnectionConfig, Client, ErrorKind, FromRedisValue, Pipeline, RedisError, RedisFuture,
+    Value,
 };
 use vestibule_domain::Outage;
 use vestibule_domain::ports::Backend;
+
+use sentinel::Place;
 
 pub use address::{Address, NotAnAddress};
 pub use sessions::RedisSessions;
@@ -31,6 +34,10 @@ pub struct Redis {
     connecting: tokio::sync::Mutex<()>,
 }
 
+/// For so long the word of the Sentinels is taken: a primary that was frozen or cut off takes itself for one when it is
+/// back, for seconds.
+const SURE: Duration = Duration::from_millis(500);
+
 /// The connection that all requests share.
 #[derive(Default)]
 struct Held {
@@ -39,6 +46,8 @@ struct Held {
     number: usize,
     /// Whether somebody looks for the nodes of a Cluster anew.
     searching: bool,
+    /// Where the Sentinels said that the connection leads to the primary, and when.
+    primary: Option<(Place, Instant)>,
 }
 
 #[derive(Clone)]
@@ -97,7 +106,7 @@ impl Redis {
         let held = Arc::clone(&self.held);
         tokio::spawn(async move {
             // Nobody waits for this: it may take the time that a silent node costs.
-            let found = tokio::time::timeout(timeout * 4, address.connect(timeout, number)).await;
+            let found = tokio::time::timeout(timeout * 4, address.connect(timeout, None)).await;
             let mut held = lock(&held);
             held.searching = false;
             if let Ok(Ok(found)) = found
@@ -152,12 +161,26 @@ impl Redis {
         if let Some((connection, number)) = self.held().get() {
             return Ok((connection, number, true));
         }
-        let next = self.held().number + 1;
-        // Counted even if it fails: the next attempt begins with another Sentinel.
-        self.held().number = next;
-        let connection = self.address.connect(self.timeout, next).await?;
-        self.held().connection = Some(connection.clone());
-        Ok((connection, next, true))
+        let place = self.primary().await;
+        if let Some((connection, number)) = self.held().keep(place.as_ref()) {
+            return Ok((connection, number, false));
+        }
+        let connection = self.address.connect(self.timeout, place.clone()).await?;
+        let mut held = self.held();
+        held.number += 1;
+        held.connection = Some(connection.clone());
+        held.primary = place.map(|place| (place, Instant::now()));
+        Ok((connection, held.number, true))
+    }
+
+    /// Where the primary is, by the word of Sentinels.
+    async fn primary(&self) -> Option<Place> {
+        match &self.address {
+            Address::Sentinel {
+                sentinels, primary, ..
+            } => sentinel::primary(sentinels, primary, self.timeout / 4).await,
+            Address::Server(_) | Address::Cluster(_) => None,
+        }
     }
 
     fn held(&self) -> MutexGuard<'_, Held> {
@@ -170,7 +193,11 @@ fn lock(held: &Mutex<Held>) -> MutexGuard<'_, Held> {
 }
 
 impl Address {
-    async fn connect(&self, timeout: Duration, attempt: usize) -> Result<Connection, RedisError> {
+    async fn connect(
+        &self,
+        timeout: Duration,
+        primary: Option<Place>,
+    ) -> Result<Connection, RedisError> {
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(timeout))
             .set_response_timeout(Some(timeout));
@@ -187,18 +214,11 @@ impl Address {
                     .build()?;
                 client.get_async_connection().await.map(Connection::Cluster)
             }
-            Self::Sentinel {
-                sentinels,
-                primary,
-                login,
-            } => {
-                let mut sentinels = sentinels.clone();
-                let first = attempt % sentinels.len().max(1);
-                sentinels.rotate_left(first);
-                let login = login.as_ref().clone();
-                let kind = SentinelServerType::Master;
-                let mut client = SentinelClient::build(sentinels, primary, Some(login), kind)?;
-                let connection = client.get_async_connection_with_config(&config).await?;
+            Self::Sentinel { server, .. } => {
+                const UNKNOWN: &str = "no Sentinel says where the primary is";
+                let kind = ErrorKind::MasterNameNotFoundBySentinel;
+                let place = primary.ok_or_else(|| RedisError::from((kind, UNKNOWN)))?;
+                let connection = sentinel::connect(server, place, &config).await?;
                 Ok(Connection::Server(connection))
             }
         }
@@ -206,8 +226,24 @@ impl Address {
 }
 
 impl Held {
+    /// `None` when there is none, or it is time to ask the Sentinels whether it still leads to the primary.
     fn get(&self) -> Option<(Connection, usize)> {
-        self.connection.clone().map(|held| (held, self.number))
+        let is_sure = |(_, at): &(Place, Instant)| at.elapsed() < SURE;
+        let connection = self.connection.clone()?;
+        self.primary
+            .as_ref()
+            .is_none_or(is_sure)
+            .then_some((connection, self.number))
+    }
+
+    /// The connection where it leads to this primary. While no Sentinel answers, nobody knows better.
+    fn keep(&mut self, primary: Option<&Place>) -> Option<(Connection, usize)> {
+        let (place, at) = self.primary.as_mut()?;
+        if primary.is_some_and(|primary| primary != place) {
+            self.connection = None;
+        }
+        *at = Instant::now();
+        Some((self.connection.clone()?, self.number))
     }
 }
 
