@@ -2,7 +2,12 @@
 //! turn, so that a noisy machine is noisy for all of them. The servers are real ones on loopback, writing to disk as in
 //! production. `cargo bench --features servers --bench stores`, or `just bench`.
 
-#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stdout,
+    reason = "a benchmark"
+)]
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
