@@ -254,3 +254,30 @@ async fn passwords_and_tokens_are_in_no_log() {
         assert!(!log.contains(secret), "{log}");
     }
 }
+
+#[test]
+fn health_tells_whether_visitors_may_come() {
+    let folder = TempDir::new().unwrap();
+    let server = Server::start_bare(folder.path());
+    let (_, port) = server.url.rsplit_once(':').unwrap();
+    let ask = |port: &str| run(folder.path(), "health", &[("VESTIBULE_SERVER__PORT", port)]);
+
+    let output = ask(port);
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(text(&output.stdout), "ready\n");
+
+    // What is left is no database any more.
+    for file in ["vestibule.db", "vestibule.db-wal", "vestibule.db-shm"] {
+        fs::write(folder.path().join("data").join(file), "gone").unwrap();
+    }
+    let output = ask(port);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("not ready: 503"));
+
+    let port = port.to_owned();
+    server.kill();
+    let output = ask(&port);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("no instance answers here"));
+    assert_eq!(ask("0").status.code(), Some(2));
+}
