@@ -1,8 +1,10 @@
-//! Passwords hashed with Argon2id, on threads of their own.
+//! Passwords hashed with Argon2id, on threads of their own; and Werkzeug's hashes verified, until Argon2id replaces them.
 //!
 //! There is one hashing thread a core, and while there is work each keeps its memory: it is bounded by the number of
 //! threads, and no hash waits for the system to hand out and zero fresh pages. What waits for a thread is bounded too;
 //! beyond that, callers are told at once.
+
+mod werkzeug;
 
 use std::num::NonZero;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -18,6 +20,8 @@ use thiserror::Error;
 use tokio::sync::oneshot;
 use vestibule_domain::ports::Passwords;
 use vestibule_domain::{Outage, Password, PasswordHash};
+
+use crate::werkzeug::Werkzeug;
 
 /// [`Passwords`] by Argon2id, version 0x13.
 pub struct Argon2Passwords {
@@ -173,7 +177,7 @@ struct Stored {
 }
 
 #[derive(Debug, Error)]
-#[error("not an Argon2id hash with a tag of {TAG_BYTES} bytes")]
+#[error("neither an Argon2id hash with a tag of {TAG_BYTES} bytes, nor one of Werkzeug's")]
 struct NotOurs;
 
 impl Stored {
@@ -232,6 +236,9 @@ impl Passwords for Argon2Passwords {
 
     async fn verify(&self, password: Password, hash: Option<PasswordHash>) -> Result<bool, Outage> {
         const DURING: &str = "reading a password hash";
+        if let Some(theirs) = hash.as_ref().and_then(Werkzeug::read) {
+            return self.run(move |_| Ok(theirs.matches(&password))).await;
+        }
         let stored = hash
             .as_ref()
             .map(Stored::read)
@@ -252,6 +259,10 @@ impl Passwords for Argon2Passwords {
         // `Output` compares in constant time.
         let tag = Output::new(&tag).map_err(|e| Outage::during(DURING)(e.to_string()))?;
         Ok(expected.is_some_and(|expected| expected == tag))
+    }
+
+    fn knows(&self, hash: &PasswordHash) -> bool {
+        Werkzeug::read(hash).is_some() || Stored::read(hash).is_ok()
     }
 
     fn is_current(&self, hash: &PasswordHash) -> bool {

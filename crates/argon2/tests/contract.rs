@@ -1,4 +1,4 @@
-//! Argon2id keeps the promises of `Passwords`.
+//! Argon2id keeps the promises of `Passwords`, and Werkzeug's hashes are verified.
 
 use std::sync::Arc;
 
@@ -79,4 +79,94 @@ fn a_cost_that_argon2_does_not_know_is_refused() {
         ..CHEAP
     };
     assert!(Argon2Passwords::new(odd).is_err());
+}
+
+const HORSE: &str = "correct horse battery";
+const SHIP: &str = "Füße über Ærøskøbing 🐎";
+
+/// Source: Werkzeug 3.1.9, each by
+/// `python -c 'from werkzeug.security import generate_password_hash as g; print(g("correct horse battery", "scrypt"))'`
+/// with the method that the hash begins with, the first and the third as its defaults for `scrypt` and `pbkdf2`.
+const WERKZEUG: [(&str, &str); 9] = [
+    (
+        HORSE,
+        "scrypt:32768:8:1$dU99wYeUudwqqVHt$0ded599354d43c00f208b5dcb29b1dd3fbcf76a24292b998a676b309f409d4c57a6634d8f9ff3127ffe95f9a43d828cf465f074b2b73b51a3406c84253a30e8a",
+    ),
+    (
+        HORSE,
+        "scrypt:16384:8:1$CsIG7qzUANfgNHgv$ee76fa7ac8a97ece4bd3159ff31c49e594f67ef449aec06ac1db0b971abf9ec90be7f08acfcd43c4047bf3ea09cbb49e043535966ec3a3a589acc97fb7f479fb",
+    ),
+    (
+        HORSE,
+        "pbkdf2:sha256:1000000$i14OlZPCuJ0ymiwV$b069f784e1c7844c0478560ec032defa4dae485c18fde19673955aea365402af",
+    ),
+    (
+        HORSE,
+        "scrypt:1024:8:2$Cly3Y06XVQu95PwM$1734a2763bb5ab98adc5ecfec40d82c7ba37327bb62da83ce94237007a58995665598177c4f80ee0e1bb85badcbe9fa7254bd362d90c6a66b68a886df06b2fcf",
+    ),
+    (
+        HORSE,
+        "pbkdf2:sha256:260000$qkV3QUNTcNQmax28$da4ceaab9a00ad41af46e95d787202c2c6fc7df288d36484f3ef9a77d09ad88f",
+    ),
+    (
+        HORSE,
+        "pbkdf2:sha512:1000$D2xdcfnEdOgwlLaY$6c58e2c7121573c9ed4d5abd947d3f7c391a03ce835567c530eab78b85e78ce0a2f92ca8d565eb03ae0a58b10f0af39e0a12c6d2e4f9b5ce776d3795d7a76c14",
+    ),
+    (
+        HORSE,
+        "pbkdf2:sha1:1000$fOxzGKih2rMKGnLR$c784a1894f39f844f900356363ee94fb6b336ff9",
+    ),
+    (
+        SHIP,
+        "scrypt:32768:8:1$TrTcXgwPt7kNnXyx$a693c7b7ef318790fabed4a907b213d8edbd164f0a1dec8174c883531a5e2b54283d45aaf1a7baf268ef3ffba194e71d022d2ca5a92569f292faada375ed0c55",
+    ),
+    (
+        SHIP,
+        "pbkdf2:sha256:1000$9ZRy4F4xxmygP5zI$06fbb5f9d09eb8db75985a53cd3973e63ccc9da4fc93e7b119e82c56ea917dfd",
+    ),
+];
+
+#[tokio::test]
+async fn what_werkzeug_hashed_is_verified_and_due_to_be_replaced() {
+    let passwords = Argon2Passwords::new(CHEAP).unwrap();
+    for (password, text) in WERKZEUG {
+        let (start, hex) = text.rsplit_once('$').unwrap();
+        let capitals = format!("{start}${}", hex.to_uppercase());
+        let other_tag = format!("{start}${}", hex.replace('0', "1"));
+        let other_salt = format!("{start}x${hex}");
+        let shouted = password.to_uppercase();
+        for (password, text, expected) in [
+            (password, text, true),
+            (password, &capitals, true),
+            (shouted.as_str(), text, false),
+            (password, &other_tag, false),
+            (password, &other_salt, false),
+        ] {
+            let hash = PasswordHash::new(text.to_owned());
+            assert!(passwords.knows(&hash), "{text}");
+            assert!(!passwords.is_current(&hash), "{text}");
+            let password = Password::parse(password).unwrap();
+            let outcome = passwords.verify(password, Some(hash)).await;
+            assert_eq!(outcome.unwrap(), expected, "{text}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_werkzeug_would_not_have_written_is_an_outage() {
+    let passwords = Argon2Passwords::new(CHEAP).unwrap();
+    let tag = "ab".repeat(64);
+    for method in [
+        // Two GiB of memory, and hours of work.
+        "scrypt:2097152:8:1",
+        "pbkdf2:sha512:4000000000",
+        "scrypt:32767:8:1",
+        "md5",
+    ] {
+        let hash = PasswordHash::new(format!("{method}$salt${tag}"));
+        assert!(!passwords.knows(&hash), "{method}");
+        let password = Password::parse(HORSE).unwrap();
+        let outcome = passwords.verify(password, Some(hash)).await;
+        assert!(outcome.is_err(), "{method}");
+    }
 }

@@ -315,6 +315,7 @@ pub async fn passwords(passwords: &impl Passwords) {
     let twin = passwords.hash(right.clone()).await.unwrap();
     assert_ne!(hash, twin, "each hash has a salt of its own");
     assert!(passwords.is_current(&hash));
+    assert!(passwords.knows(&hash));
 
     assert!(
         passwords
@@ -357,6 +358,7 @@ pub async fn passwords(passwords: &impl Passwords) {
     ] {
         let hash = PasswordHash::new(broken.into());
         assert!(!passwords.is_current(&hash));
+        assert!(!passwords.knows(&hash));
         let outcome = passwords.verify(right.clone(), Some(hash)).await;
         assert!(
             outcome.is_err(),

@@ -59,17 +59,18 @@ impl Password {
     }
 }
 
-/// A hash in the PHC string format, cost and salt included. It prints as nothing.
+/// A hash as text, cost and salt included: in the PHC string format, or as another program wrote it whose accounts were
+/// taken in. It prints as nothing.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PasswordHash(String);
 
 impl PasswordHash {
     /// Wraps what a hasher made or a store kept; whether it can be read shows when it is used.
-    pub fn new(phc: String) -> Self {
-        Self(phc)
+    pub fn new(text: String) -> Self {
+        Self(text)
     }
 
-    /// The PHC string.
+    /// The text.
     pub fn as_str(&self) -> &str {
         &self.0
     }

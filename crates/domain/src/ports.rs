@@ -153,11 +153,16 @@ pub trait Passwords: Send + Sync {
     async fn hash(&self, password: Password) -> Result<PasswordHash, Outage>;
 
     /// Whether `password` made `hash`. With no hash the answer is `false`, reached after the work of a hash at the
-    /// configured cost, so that a stranger and a wrong password take equally long.
+    /// configured cost, so that a stranger and a wrong password take equally long. A hash of another cost or another kind
+    /// takes as long as it asks for.
     ///
     /// # Errors
     /// [`Outage`] when `hash` cannot be read, when too many hashes are waiting already, or the worker died.
     async fn verify(&self, password: Password, hash: Option<PasswordHash>) -> Result<bool, Outage>;
+
+    /// Whether [`verify`](Self::verify) could read `hash`: it is of a kind that is known here, at a cost that is bearable.
+    /// Costs nothing.
+    fn knows(&self, hash: &PasswordHash) -> bool;
 
     /// Whether `hash` was made at the cost that is configured now. Costs nothing.
     fn is_current(&self, hash: &PasswordHash) -> bool;
