@@ -1,13 +1,14 @@
 //! What a visitor can do, and what that needs from the outside.
 //!
 //! Nouns are checked on their way in ([`Username`], [`Password`], [`SessionToken`]); acts hold every rule, in the order
-//! in which it happens ([`Login`], [`Register`], [`Logout`], [`Resume`]); [`ports`] say what adapters must promise, and
-//! `contract` (feature `testing`) proves that they do.
+//! in which it happens ([`Login`], [`Register`], [`Logout`], [`Resume`], [`Import`]); [`ports`] say what adapters must
+//! promise, and `contract` (feature `testing`) proves that they do.
 
 #[cfg(feature = "testing")]
 pub mod contract;
 pub mod ports;
 
+mod import;
 mod login;
 mod logout;
 mod password;
@@ -19,6 +20,7 @@ mod sign_in;
 mod user;
 mod username;
 
+pub use import::{Import, ImportError, Imported};
 pub use login::{Login, LoginError};
 pub use logout::Logout;
 pub use password::{
