@@ -1,10 +1,12 @@
 //! The accounts, and the embedded default for sessions, in a SQL database: SeaORM on SQLite or Postgres.
 
 mod entity;
+pub mod flask;
 #[cfg(feature = "testing")]
 mod fresh;
 mod place;
 mod sessions;
+pub mod transfer;
 mod users;
 
 use std::num::NonZero;
@@ -155,7 +157,7 @@ impl Sql {
 /// [`Outage`] when the URL's file is missing and not to be made, is no database, or the server does not let us in.
 pub async fn pending_migrations(url: &str, options: &Options) -> Result<usize, Outage> {
     const DURING: &str = "looking at the database";
-    let all = Migrator::migrations().len();
+    let all = all_migrations();
     let database = match Place::of(url)? {
         Place::Memory => return Ok(all),
         Place::File { path, make: true } if !path.exists() => return Ok(all),
@@ -185,6 +187,10 @@ pub async fn pending_migrations(url: &str, options: &Options) -> Result<usize, O
         0
     };
     Ok(all.saturating_sub(taken))
+}
+
+fn all_migrations() -> usize {
+    Migrator::migrations().len()
 }
 
 #[async_trait]

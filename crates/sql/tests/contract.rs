@@ -12,9 +12,13 @@ use vestibule_sql::{Options, Sql, SqlSessions, SqlUsers, pending_migrations};
 #[cfg(feature = "servers")]
 #[path = "../../vestibule/tests/containers.rs"]
 mod containers;
+#[path = "contract/flask.rs"]
+mod flask;
 #[cfg(feature = "servers")]
 #[path = "contract/postgres.rs"]
 mod postgres;
+#[path = "contract/transfer.rs"]
+mod transfer;
 
 const OPTIONS: Options = Options {
     pool_size: 8,

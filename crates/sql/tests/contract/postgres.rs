@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
-use vestibule_domain::contract;
-use vestibule_domain::ports::Backend;
+use vestibule_domain::ports::{Backend, Users};
+use vestibule_domain::{PasswordHash, Visit, contract};
+use vestibule_sql::transfer::{TransferError, transfer};
 use vestibule_sql::{Sql, SqlUsers, create_database, pending_migrations};
 
+use crate::transfer::{Places, fill, there_and_back};
 use crate::{OPTIONS, connect, containers};
 
 #[path = "../../../vestibule/tests/containers/postgres.rs"]
@@ -78,4 +80,101 @@ async fn who_is_not_let_in_is_told_at_once_and_not_with_the_password() {
     assert!(said.contains("password authentication failed"), "{said}");
     assert!(!said.contains("hunter2"), "{said}");
     assert!(started.elapsed() < OPTIONS.connect_timeout);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn accounts_go_to_postgres_and_back() {
+    let places = Places::new();
+    let (url, _server) = empty().await;
+    there_and_back(&places.url("a"), &url, &places.url("b")).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn accounts_go_from_postgres_through_a_file_to_postgres() {
+    let places = Places::new();
+    let ((from, _server), (to, _)) = (empty().await, empty().await);
+    there_and_back(&from, &places.url("a"), &to).await;
+}
+
+#[tokio::test]
+async fn a_database_is_not_moved_to_itself() {
+    let (url, _server) = empty().await;
+    let other = url.replacen("postgres://", "postgresql://", 1);
+    for to in [url.clone(), other, format!("{url}?application_name=x")] {
+        let outcome = transfer(&url, &to, &OPTIONS, &|_, _| {}).await;
+        assert!(matches!(outcome, Err(TransferError::Same)), "{outcome:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_lets_nobody_in_is_told_without_the_password() {
+    let places = Places::new();
+    let (url, _server) = empty().await;
+    let (before, host) = url.rsplit_once('@').unwrap();
+    let (user, _) = before.rsplit_once(':').unwrap();
+    let from = places.url("a");
+    fill(&from, 1).await;
+    let wrong = format!("{user}:hunter2@{host}");
+    let outcome = transfer(&from, &wrong, &OPTIONS, &|_, _| {}).await;
+    let said = outcome.unwrap_err().to_string();
+    assert!(said.starts_with("the target cannot be used"), "{said}");
+    assert!(said.contains("password authentication failed"), "{said}");
+    assert!(!said.contains("hunter2"), "{said}");
+}
+
+/// A login, or a registration, that comes between the look at the target and the first write.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_happens_in_the_target_meanwhile_is_not_overwritten() {
+    let places = Places::new();
+    let from = places.url("a");
+    let all = fill(&from, 40).await;
+    for registers in [false, true] {
+        let (to, _server) = empty().await;
+        if !registers {
+            transfer(&from, &to, &OPTIONS, &|_, _| {}).await.unwrap();
+            let here = SqlUsers(connect(&from).await.unwrap());
+            let new = PasswordHash::new("$argon2id$new".into());
+            here.replace_hash(all[7].id, &all[7].password, &new)
+                .await
+                .unwrap();
+        }
+        let mut newcomer = contract::user("user7");
+        newcomer.since = all[7].since;
+        let visit = Visit {
+            at: all[7].since + std::time::Duration::from_hours(240),
+            from: None,
+        };
+        let outcome = {
+            let (to, id, visit) = (&to, all[7].id, &visit);
+            let newcomer = &newcomer;
+            transfer(&from, to, &OPTIONS, &move |done, _| {
+                if done == 40 {
+                    tokio::task::block_in_place(|| {
+                        tokio::runtime::Handle::current().block_on(async {
+                            let there = SqlUsers(connect(to).await.unwrap());
+                            if registers {
+                                there.add(newcomer).await.unwrap();
+                            } else {
+                                there.record_login(id, visit).await.unwrap();
+                            }
+                        });
+                    });
+                }
+            })
+            .await
+        };
+        let there = SqlUsers(connect(&to).await.unwrap());
+        if registers {
+            let words = "the target holds other accounts (user7";
+            assert!(outcome.unwrap_err().to_string().starts_with(words));
+            assert_eq!(there.find(newcomer.id).await.unwrap(), Some(newcomer));
+        } else {
+            assert!(outcome.unwrap_err().to_string().contains("in use"));
+            let user = there.find(all[7].id).await.unwrap().unwrap();
+            assert_eq!(
+                (user.last_login, user.password),
+                (Some(visit), all[7].password.clone())
+            );
+        }
+    }
 }
