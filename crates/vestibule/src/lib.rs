@@ -4,7 +4,9 @@ mod clock;
 pub mod config;
 mod drain;
 pub mod health;
+pub mod import;
 mod secret_key;
+pub mod transfer;
 
 use std::io;
 use std::net::TcpListener;

@@ -2,17 +2,22 @@
 
 use std::io::{self, IsTerminal, Write};
 use std::num::NonZero;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::thread::available_parallelism;
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
+use indicatif::{ProgressBar, ProgressStyle};
 use rocket::fairing::AdHoc;
+use secrecy::SecretString;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
+use vestibule::import::{self, ImportFailed};
+use vestibule::transfer;
 use vestibule::{BadConfig, Config, Drain, SystemClock, claim_port, health, rocket};
 
 /// Vestibule, the entrance hall for your app. Without a command it serves.
@@ -23,7 +28,7 @@ struct Cli {
     command: Option<Command>,
 }
 
-#[derive(Clone, Copy, Subcommand)]
+#[derive(Subcommand)]
 enum Command {
     /// Serve the pages (what happens without a command, too)
     Serve,
@@ -33,6 +38,24 @@ enum Command {
     Migrate,
     /// Ask the instance that runs here whether visitors may come; 0 means yes
     Health,
+    /// Copy the accounts from one database to another, SQLite or Postgres; sessions stay behind
+    ///
+    /// The configured database is meant where a URL is left out. Leave out the one with a password in it: others on this
+    /// machine can see a command line, but not `VESTIBULE_DATABASE__URL`.
+    Move {
+        /// The database that has them
+        #[arg(long, value_name = "URL", required_unless_present = "to")]
+        from: Option<SecretString>,
+        /// The database that gets them: an empty one, or the target of a move that was broken off
+        #[arg(long, value_name = "URL")]
+        to: Option<SecretString>,
+    },
+    /// Take in the accounts of another program, with the passwords that people have there
+    Import {
+        /// The SQLite file of a Flask tutorial, with the table `user`
+        #[arg(long, value_name = "FILE")]
+        flask: PathBuf,
+    },
 }
 
 /// What is wrong with the config or the command line; 1 stands for the rest.
@@ -67,6 +90,8 @@ fn run(command: Command) -> anyhow::Result<()> {
             Command::Check => check(&config).await,
             Command::Migrate => migrate(&config).await,
             Command::Health => health(&config),
+            Command::Move { from, to } => move_accounts(&config, from.as_ref(), to.as_ref()).await,
+            Command::Import { flask } => import(&config, &flask).await,
         }
     });
     // Whatever still runs has nobody to answer to.
@@ -150,4 +175,47 @@ fn health(config: &Config) -> anyhow::Result<()> {
     anyhow::ensure!(health::is_ready(&status), "not ready: {status}");
     writeln!(io::stdout(), "ready")?;
     Ok(())
+}
+
+async fn move_accounts(
+    config: &Config,
+    from: Option<&SecretString>,
+    to: Option<&SecretString>,
+) -> anyhow::Result<()> {
+    let bar = bar()?;
+    let progress = |done, total| show(&bar, done, total);
+    let report = transfer::move_accounts(config, from, to, &progress).await;
+    bar.finish_and_clear();
+    let report = report?;
+    write!(io::stdout(), "{report}")?;
+    anyhow::ensure!(
+        report.is_exact(),
+        "one side changed while it was copied; stop what uses it and run this again"
+    );
+    Ok(())
+}
+
+async fn import(config: &Config, file: &Path) -> anyhow::Result<()> {
+    let bar = bar()?;
+    let progress = |done, total| show(&bar, done, total);
+    let report = import::import(config, file, &progress).await;
+    bar.finish_and_clear();
+    let report = report.map_err(|e| match e {
+        ImportFailed::Config(bad) => bad.into(),
+        other => anyhow::Error::from(other),
+    })?;
+    write!(io::stdout(), "{report}")?;
+    anyhow::ensure!(report.left_out.is_empty(), "some accounts were left out");
+    Ok(())
+}
+
+/// Drawn on standard error, where that is a terminal.
+fn bar() -> anyhow::Result<ProgressBar> {
+    let style = ProgressStyle::with_template("{wide_bar} {percent:>3} %, {eta} left")?;
+    Ok(ProgressBar::new(0).with_style(style))
+}
+
+fn show(bar: &ProgressBar, done: u64, total: u64) {
+    bar.set_length(total);
+    bar.set_position(done);
 }

@@ -5,7 +5,7 @@
 mod on_servers;
 
 #[cfg(feature = "servers")]
-pub(crate) use on_servers::urls;
+pub(crate) use on_servers::{database, urls};
 
 /// The URLs of a Postgres database and of a Redis; `None` where things stay embedded.
 #[cfg(not(feature = "servers"))]

@@ -42,14 +42,22 @@ fn fresh() -> Urls {
         "servers" => {}
         odd => panic!("TEST_STORES is {odd:?}, but embedded or servers is expected"),
     }
-    let (postgres, redis) = (postgres::postgres(), redis::redis());
-    let (server, sessions) = (postgres.url.clone(), redis.url.clone());
-    HELD.with_borrow_mut(|held| held.extend([postgres, redis]));
+    let redis = redis::redis();
+    let sessions = redis.url.clone();
+    HELD.with_borrow_mut(|held| held.push(redis));
+    Some((database(), sessions))
+}
+
+/// The URL of a new Postgres database.
+pub(crate) fn database() -> String {
+    let postgres = postgres::postgres();
+    let server = postgres.url.clone();
+    HELD.with_borrow_mut(|held| held.push(postgres));
     // The runtime of the test would not wait for another.
     let made = thread::spawn(move || {
         let mut runtime = tokio::runtime::Builder::new_current_thread();
         let made = vestibule_sql::create_database(&server);
         runtime.enable_all().build().unwrap().block_on(made)
     });
-    Some((made.join().unwrap().unwrap(), sessions))
+    made.join().unwrap().unwrap()
 }
