@@ -162,7 +162,7 @@ async fn killed_on_its_way_to_postgres_it_ends_as_if_never_killed() {
         .fetch_one(&mut from)
         .await
         .unwrap();
-    let to = crate::kept::database();
+    let to = crate::kept::on_servers::database();
     let variables = [
         ("VESTIBULE_DATABASE__URL", to.as_str()),
         ("VESTIBULE_SECRET_KEY", "a key for tests, of 32 characters"),

@@ -2,10 +2,10 @@
 //! pass on both.
 
 #[cfg(feature = "servers")]
-mod on_servers;
+pub(crate) mod on_servers;
 
 #[cfg(feature = "servers")]
-pub(crate) use on_servers::{database, urls};
+pub(crate) use on_servers::urls;
 
 /// The URLs of a Postgres database and of a Redis; `None` where things stay embedded.
 #[cfg(not(feature = "servers"))]
