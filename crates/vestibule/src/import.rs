@@ -66,15 +66,15 @@ pub async fn import(
         why,
     };
     let mut rows = FlaskUsers::open(file).await.map_err(failed)?;
-    if crate::place(config)? == Place::Memory {
+    if crate::stores::place(config)? == Place::Memory {
         let what = "a database in memory, which nobody else can see";
         return Err(config.bad("database.url", what, "one that stays").into());
     }
     let passwords = crate::passwords(config)?;
-    let sql = crate::database(config).await?;
+    let sql = crate::stores::database(config).await?;
     sql.migrate()
         .await
-        .map_err(|e| crate::unusable(config, &e))?;
+        .map_err(|e| crate::stores::unusable(config, &e))?;
     let import = Import {
         users: Arc::new(SqlUsers(sql)),
         passwords,

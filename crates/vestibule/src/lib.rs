@@ -6,29 +6,31 @@ mod drain;
 pub mod health;
 pub mod import;
 mod secret_key;
+mod stores;
 pub mod transfer;
 
 use std::io;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use rocket::config::{Ident, LogLevel, Shutdown, Sig};
 use rocket::data::{Limits, ToByteUnit};
 use rocket::figment::Figment;
 use rocket::{Build, Rocket};
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use tracing::warn;
 use url::Host;
 use vestibule_argon2::{Argon2Passwords, Cost};
 use vestibule_domain::ports::{Backend, Clock, Passwords, Sessions, Users};
 use vestibule_domain::{
-    Login, Logout, Outage, PasswordPolicy, Ready, Register, Resume, SessionLimits, SignIn,
+    Login, Logout, PasswordPolicy, Ready, Register, Resume, SessionLimits, SignIn,
 };
-use vestibule_redis::{Address, Redis, RedisSessions};
-use vestibule_sql::{Place, Sql, SqlSessions, SqlUsers};
+use vestibule_redis::RedisSessions;
+use vestibule_sql::{Place, SqlSessions, SqlUsers};
 use vestibule_web::{Judge, MethodAsSent, Pages, Site};
+
+use stores::{database, pending_migrations, place, redis, unusable};
 
 pub use clock::SystemClock;
 pub use config::{BadConfig, Config};
@@ -108,46 +110,6 @@ pub async fn rocket(config: &Config, clock: Arc<dyn Clock>) -> Result<Rocket<Bui
         .register("/", vestibule_web::catchers()))
 }
 
-async fn database(config: &Config) -> Result<Sql, BadConfig> {
-    Sql::connect(
-        config.database.url.expose_secret(),
-        &config.database.options(),
-    )
-    .await
-    .map_err(|e| unusable(config, &e))
-}
-
-/// The Redis of the sessions, where there is one, as soon as it answers: it may still be starting.
-async fn redis(config: &Config) -> Result<Option<Arc<Redis>>, BadConfig> {
-    const PAUSE: Duration = Duration::from_millis(100);
-    let Some(url) = &config.sessions.url else {
-        return Ok(None);
-    };
-    let timeout = config.sessions.timeout;
-    let address = Address::parse(url.expose_secret(), timeout).map_err(|_| {
-        config.bad(
-            "sessions.url",
-            "something else",
-            "a redis:, redis+cluster: or redis+sentinel: URL",
-        )
-    })?;
-    let redis = Redis::new(address, timeout);
-    let deadline = Instant::now() + config.database.connect_timeout;
-    loop {
-        match redis.ping().await {
-            Ok(()) => return Ok(Some(Arc::new(redis))),
-            Err(_) if Instant::now() + PAUSE < deadline => tokio::time::sleep(PAUSE).await,
-            Err(e) => {
-                return Err(config.bad(
-                    "sessions.url",
-                    format!("a Redis that cannot be used ({})", e.chain()),
-                    "one that answers",
-                ));
-            }
-        }
-    }
-}
-
 /// Whether `config` can be run with, without running: the pages are parsed, and stores that are there are asked. What it
 /// says is for the operator.
 ///
@@ -185,19 +147,6 @@ pub async fn migrate(config: &Config) -> Result<usize, BadConfig> {
     Ok(steps)
 }
 
-async fn pending_migrations(config: &Config) -> Result<usize, BadConfig> {
-    vestibule_sql::pending_migrations(
-        config.database.url.expose_secret(),
-        &config.database.options(),
-    )
-    .await
-    .map_err(|e| unusable(config, &e))
-}
-
-fn place(config: &Config) -> Result<Place, BadConfig> {
-    config.place().map_err(|e| unusable(config, &e))
-}
-
 fn pages(config: &Config) -> Result<Pages, BadConfig> {
     Pages::load(config.server.templates.as_deref()).map_err(|e| {
         config.bad(
@@ -206,15 +155,6 @@ fn pages(config: &Config) -> Result<Pages, BadConfig> {
             "a folder of templates that can be read",
         )
     })
-}
-
-/// The sentence for a database that does not do what it should.
-fn unusable(config: &Config, outage: &Outage) -> BadConfig {
-    config.bad(
-        "database.url",
-        format!("a database that cannot be used ({})", outage.chain()),
-        "one that can be opened, read and written",
-    )
 }
 
 /// Makes sure that the port is free before anything else is touched; takes a free one where the port is 0.
