@@ -78,17 +78,27 @@ impl Redis {
         during: &'static str,
         commands: &Pipeline,
     ) -> Result<T, Outage> {
-        let answer = tokio::time::timeout(self.timeout, self.ask_twice(commands))
+        self.in_time(self.ask_twice(commands))
+            .await
+            .map_err(Outage::during(during))
+    }
+
+    async fn in_time<T>(
+        &self,
+        answer: impl Future<Output = Result<T, RedisError>>,
+    ) -> Result<T, RedisError> {
+        let answer = tokio::time::timeout(self.timeout, answer)
             .await
             .unwrap_or_else(|_| Err(silence(self.timeout)));
         if answer.as_ref().is_err_and(RedisError::is_timeout) {
             self.search();
         }
-        answer.map_err(Outage::during(during))
+        answer
     }
 
     /// What does not answer may be frozen, or cut off, while another has taken its place. The next who asks one server
-    /// connects anew. A Cluster has nodes that do answer: they are asked for the others, and go on meanwhile.
+    /// connects anew. A Cluster has nodes that do answer: they are asked for the others, and the connection that there is
+    /// serves whom it can until one is found that all primaries answer by.
     fn search(&self) {
         let mut held = self.held();
         if let Address::Server(_) | Address::Sentinel { .. } = self.address {
@@ -106,7 +116,11 @@ impl Redis {
         let held = Arc::clone(&self.held);
         tokio::spawn(async move {
             // Nobody waits for this: it may take the time that a silent node costs.
-            let found = tokio::time::timeout(timeout * 4, address.connect(timeout, None)).await;
+            let complete = async {
+                let mut found = address.connect(timeout, None).await?;
+                found.probe().await.map(|()| found)
+            };
+            let found = tokio::time::timeout(timeout * 4, complete).await;
             let mut held = lock(&held);
             held.searching = false;
             if let Ok(Ok(found)) = found
@@ -137,19 +151,25 @@ impl Redis {
         commands: &Pipeline,
     ) -> Result<T, RedisError> {
         let answer = commands.query_async(&mut connection).await;
-        if let Err(error) = &answer {
-            // A Cluster looks after its connections. A server that answers with an error may be one that is not the
-            // primary any more.
-            let broken = match connection {
-                Connection::Server(_) => true,
-                Connection::Cluster(_) => error.is_unrecoverable_error(),
-            };
-            let mut held = self.held();
-            if broken && held.number == number {
-                held.connection = None;
-            }
-        }
+        self.let_go(&connection, number, &answer);
         answer
+    }
+
+    /// Holds this connection no longer if its answer shows it to be broken.
+    fn let_go<T>(&self, connection: &Connection, number: usize, answer: &Result<T, RedisError>) {
+        let Err(error) = answer else {
+            return;
+        };
+        // A Cluster looks after its connections. A server that answers with an error may be one that is not the primary
+        // any more.
+        let broken = match connection {
+            Connection::Server(_) => true,
+            Connection::Cluster(_) => error.is_unrecoverable_error(),
+        };
+        let mut held = self.held();
+        if broken && held.number == number {
+            held.connection = None;
+        }
     }
 
     /// The connection, its number, and whether it was made for this call.
@@ -255,9 +275,29 @@ fn silence(limit: Duration) -> RedisError {
 #[async_trait]
 impl Backend for Redis {
     async fn ping(&self) -> Result<(), Outage> {
-        let mut ping = redis::pipe();
-        ping.cmd("PING").ignore();
-        self.ask("asking Redis", &ping).await
+        let probe = async {
+            let (mut connection, number, fresh) = self.connection().await?;
+            let answer = connection.probe().await;
+            self.let_go(&connection, number, &answer);
+            match answer {
+                Err(e) if !fresh && !e.is_timeout() => self.connection().await?.0.probe().await,
+                answer => answer,
+            }
+        };
+        self.in_time(probe)
+            .await
+            .map_err(Outage::during("asking Redis"))
+    }
+}
+
+impl Connection {
+    /// Asks the server, or every primary of a Cluster, and reads: a Cluster that is incomplete may greet and refuse to.
+    async fn probe(&mut self) -> Result<(), RedisError> {
+        let () = redis::cmd("PING").query_async(self).await?;
+        redis::cmd("EXISTS")
+            .arg("vestibule:probe")
+            .query_async(self)
+            .await
     }
 }
 

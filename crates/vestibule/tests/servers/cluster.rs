@@ -74,6 +74,7 @@ async fn a_primary_goes(fault: Fault, replicas: &str) {
 
     cluster.suffer(lost, fault);
     let start = Instant::now();
+    assert!(!busy.is_ready().await, "a third is missing");
     let mut disturbed = Vec::new();
     healed(
         "a replica took over and all is well",
@@ -106,7 +107,8 @@ async fn a_primary_goes(fault: Fault, replicas: &str) {
     );
     new.end_in_peace();
 
-    // What is back takes itself for a primary until it hears of the other. Nobody believes it.
+    // What is back takes itself for a primary until it hears of the other. One that was frozen may answer an instance that
+    // has not heard of the other either, before it looks at its clock: docs/operations.md says so.
     let left = people.undisturbed_by(&busy, logout(&mut dave)).await;
     let has_left = left.status == 303;
     eprintln!("  dave could leave without a replica: {has_left}");
@@ -118,10 +120,11 @@ async fn a_primary_goes(fault: Fault, replicas: &str) {
     loop {
         let is_over = settling.is_finished();
         let page = dashboard(&mut daves_copy).await;
-        assert!(!has_left || page.status != 200, "dave has left");
+        let may_err = fault == Fault::Frozen && !is_over;
+        assert!(!has_left || may_err || page.status != 200, "dave has left");
         let round = people.ask(&busy).await;
         if is_over {
-            assert!(round.all_is_well);
+            assert!(round.all_is_well, "not let in: {:?}", round.let_in);
             break;
         }
     }

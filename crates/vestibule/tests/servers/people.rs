@@ -58,7 +58,12 @@ impl People {
         for person in &self.former {
             let mut person = person.clone();
             person.move_to(instance.url());
-            asked.spawn(async move { (None, was_sent_to_login(&dashboard(&mut person).await)) });
+            asked.spawn(async move {
+                let page = dashboard(&mut person).await;
+                let is_out = was_sent_to_login(&page);
+                assert!(is_out || page.status == 503, "let in: {}", page.status);
+                (None, is_out)
+            });
         }
         let answers = asked.join_all().await;
         let mut let_in = vec![false; self.members.len()];

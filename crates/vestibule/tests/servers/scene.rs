@@ -103,7 +103,7 @@ impl Scene {
             let (mut dave, form) = (self.dave.0.clone(), self.dave.1.clone());
             crowd.spawn(async move {
                 // Few of those: they wait for one another's hashes, whatever is gone.
-                if n % 10 == 0 {
+                if n % 4 == 0 {
                     send(&mut dave, "/login", &form, "dave").await.status
                 } else {
                     dashboard(&mut ada).await.status

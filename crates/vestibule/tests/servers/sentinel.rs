@@ -40,6 +40,9 @@ async fn the_primary_changes(fault: Option<Fault>, replicas: &str) {
         None => sentinel.fail_over(),
     }
     let start = Instant::now();
+    if fault.is_some() {
+        assert!(!busy.is_ready().await, "no primary answers");
+    }
     let announced = spawn_blocking(move || {
         sentinel.until_primary_is(1 - old);
         (sentinel, Instant::now())
