@@ -8,6 +8,8 @@
 pub mod contract;
 pub mod ports;
 
+mod attempt;
+mod event;
 mod import;
 mod login;
 mod logout;
@@ -20,6 +22,8 @@ mod sign_in;
 mod user;
 mod username;
 
+pub use attempt::{Bucket, Claim, DeviceId, Limit, network};
+pub use event::{Event, EventKind, RequestId};
 pub use import::{Import, ImportError, Imported};
 pub use login::{Login, LoginError};
 pub use logout::Logout;

@@ -215,6 +215,7 @@ mod tests {
             address: Some([203, 0, 113, 7].into()),
             session: Some(brought),
             remember: false,
+            ..Browser::default()
         };
         let session = attempt(&login, &browser).await.unwrap();
         assert_ne!(session.token.id(), old);

@@ -6,7 +6,10 @@ use async_trait::async_trait;
 use thiserror::Error;
 use time::OffsetDateTime;
 
-use crate::{Password, PasswordHash, Session, SessionId, User, UserId, Username, Visit};
+use crate::{
+    Bucket, Claim, Event, Limit, Password, PasswordHash, Session, SessionId, User, UserId,
+    Username, Visit,
+};
 
 /// The outside did not answer. Callers can only give up: nothing in here is about the visitor, so nothing in here is
 /// shown to one.
@@ -166,6 +169,44 @@ pub trait Passwords: Send + Sync {
 
     /// Whether `hash` was made at the cost that is configured now. Costs nothing.
     fn is_current(&self, hash: &PasswordHash) -> bool;
+}
+
+/// Attempts that may be a stranger's, counted before they are made, so that none slips through beside another.
+#[cfg_attr(any(test, feature = "testing"), mockall::automock)]
+#[async_trait]
+pub trait Attempts: Send + Sync {
+    /// Counts an attempt at `now`, if `limit` allows one. Of any number that ask at once, at every instance, each sees the
+    /// others counted. With [`Claim::Granted`] the wait of the next one begins; what is not granted is not counted.
+    ///
+    /// # Errors
+    /// [`Outage`] when the store cannot be reached: then no attempt is to be made.
+    async fn claim(
+        &self,
+        bucket: Bucket,
+        limit: &Limit,
+        now: OffsetDateTime,
+    ) -> Result<Claim, Outage>;
+
+    /// Takes one granted attempt back, as if it had not been made: the wait that it began is over where fewer attempts
+    /// than are free are left.
+    ///
+    /// # Errors
+    /// [`Outage`] when the store cannot be reached.
+    async fn take_back(&self, bucket: Bucket, limit: &Limit) -> Result<(), Outage>;
+
+    /// Forgets all attempts of a bucket, also when it was off.
+    ///
+    /// # Errors
+    /// [`Outage`] when the store cannot be reached.
+    async fn clear(&self, bucket: Bucket) -> Result<(), Outage>;
+}
+
+/// What matters to security, noted.
+#[cfg_attr(any(test, feature = "testing"), mockall::automock)]
+pub trait Events: Send + Sync {
+    /// Notes an event: into the log at once, and into what is kept as soon as may be. Nobody waits for it, and it never
+    /// fails: what cannot be kept is in the log all the same.
+    fn record(&self, event: Event);
 }
 
 /// The time.

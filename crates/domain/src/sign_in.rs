@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::ports::{Clock, Sessions, Users};
-use crate::{Outage, SessionLimits, SessionToken, UserId, Visit};
+use crate::{DeviceId, Outage, RequestId, SessionLimits, SessionToken, UserId, Visit};
 
 /// What comes after proof, the same for every proof: the visit is noted and a new session starts.
 pub struct SignIn {
@@ -27,6 +27,10 @@ pub struct Browser {
     pub session: Option<SessionToken>,
     /// Whether its owner asked to be kept signed in.
     pub remember: bool,
+    /// As what it is known to the account that it asks for, where it has signed in there before.
+    pub device: Option<DeviceId>,
+    /// The request's name.
+    pub request: Option<RequestId>,
 }
 
 /// A session that has just started.

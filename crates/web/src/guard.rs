@@ -87,7 +87,7 @@ impl<'r> FromRequest<'r> for Asking {
         Outcome::Success(Self(Browser {
             address: req.client_ip(),
             session: token(req),
-            remember: false,
+            ..Browser::default()
         }))
     }
 }

@@ -1,0 +1,129 @@
+use std::fmt;
+use std::net::{IpAddr, Ipv6Addr};
+use std::time::Duration;
+
+use sha2::{Digest, Sha256};
+
+use crate::Username;
+
+/// What attempts are counted by: an account, an address, a browser. A store sees a digest, so that what people type into
+/// the field for the name is kept nowhere.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Bucket(pub [u8; 32]);
+
+impl Bucket {
+    /// The guesses at one account's password by browsers that are not known to it. A name that nobody has is counted like
+    /// any other.
+    pub fn account(username: &Username) -> Self {
+        Self::of("account", &[username.as_str().as_bytes()])
+    }
+
+    /// The guesses from one address, at whatever account.
+    pub fn address(address: IpAddr) -> Self {
+        Self::of("address", &[network(address).to_string().as_bytes()])
+    }
+
+    /// The guesses at one account's password by one browser that is known to it.
+    pub fn device(username: &Username, device: &DeviceId) -> Self {
+        Self::of("device", &[username.as_str().as_bytes(), &device.0])
+    }
+
+    /// The accounts that one address wants to make.
+    pub fn registration(address: IpAddr) -> Self {
+        Self::of("registration", &[network(address).to_string().as_bytes()])
+    }
+
+    fn of(kind: &str, parts: &[&[u8]]) -> Self {
+        let mut digest = Sha256::new().chain_update(kind);
+        for part in parts {
+            // No part holds a zero byte but the last, a device's.
+            digest.update(b"\0");
+            digest.update(part);
+        }
+        Self(digest.finalize().into())
+    }
+}
+
+impl fmt::Debug for Bucket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Bucket(..)")
+    }
+}
+
+/// Whom an address stands for: IPv4 one by one, IPv6 by the /64 that one household has to itself.
+///
+/// Source of the 64 bits: RFC 6177 and RFC 7421, the least that a site is given.
+pub fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(v6) => {
+            let [a, b, c, d, ..] = v6.segments();
+            Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).into()
+        }
+        v4 @ IpAddr::V4(_) => v4,
+    }
+}
+
+/// A browser that has signed in to an account before, for that account: it holds a signed cookie that says so.
+///
+/// Source: OWASP, "Slow Down Online Guessing Attacks with Device Cookies".
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeviceId(pub [u8; 16]);
+
+/// How often something may fail before it has to wait, and for how long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limit {
+    /// So many attempts need not wait.
+    pub free: u32,
+    /// After them, how long the next one waits; each one after that twice as long as the one before.
+    pub first_wait: Duration,
+    /// No wait is longer.
+    pub longest_wait: Duration,
+    /// After so many attempts there are no more, however long one waits; `None`: there always are.
+    pub off_after: Option<u32>,
+    /// Attempts are forgotten when none was made for so long, unless they are off.
+    pub forgotten_after: Duration,
+}
+
+/// Whether an attempt may be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Claim {
+    /// It may, and was counted: this is the how-manieth since the last success.
+    Granted(u32),
+    /// Not now; it was not counted.
+    Wait(Duration),
+    /// Not at all, until somebody [clears](crate::ports::Attempts::clear) the bucket; it was not counted.
+    Off,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(text: &str) -> IpAddr {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn neighbours_in_one_household_are_one_and_others_are_not() {
+        for (a, b, same) in [
+            ("192.0.2.1", "192.0.2.1", true),
+            ("192.0.2.1", "192.0.2.2", false),
+            ("192.0.2.1", "::ffff:192.0.2.1", true),
+            ("2001:db8::1", "2001:db8::ffff:1", true),
+            ("2001:db8::1", "2001:db8:0:1::1", false),
+        ] {
+            let of = |text| Bucket::address(parsed(text));
+            assert_eq!(of(a) == of(b), same, "{a} {b}");
+        }
+    }
+
+    #[test]
+    fn no_bucket_is_another_kind_s() {
+        let name = Username::parse("192.0.2.1").unwrap();
+        let address = parsed("192.0.2.1");
+        assert_ne!(Bucket::account(&name), Bucket::address(address));
+        assert_ne!(Bucket::address(address), Bucket::registration(address));
+        let device = DeviceId([7; 16]);
+        assert_ne!(Bucket::account(&name), Bucket::device(&name, &device));
+    }
+}
