@@ -5,7 +5,7 @@
 //! `VESTIBULE_SERVER__PORT`; `VESTIBULE_SERVER__PORT_FILE` names a file with the
 //! value in it. All may stay away: the defaults run.
 
-mod keys;
+pub(crate) mod keys;
 mod layers;
 mod sections;
 #[cfg(test)]

@@ -8,6 +8,7 @@ pub mod import;
 mod secret_key;
 mod stores;
 pub mod transfer;
+mod warnings;
 
 use std::io;
 use std::net::TcpListener;
@@ -243,6 +244,9 @@ fn site_words(config: &Config) -> Vec<String> {
 }
 
 fn warn_of(config: &Config, site: &Site) {
+    for warning in warnings::of_stores(config) {
+        warn!("{warning}");
+    }
     if config.passwords.min_length < 15 {
         warn!(
             "passwords.min_length is {}: NIST SP 800-63B-4 asks for 15 where the password is the only factor",
