@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
-use crate::Username;
+use crate::{Outage, Username};
 
 /// What attempts are counted by: an account, an address, a browser. A store sees a digest, so that what people type into
 /// the field for the name is kept nowhere.
@@ -68,6 +68,18 @@ pub fn network(address: IpAddr) -> IpAddr {
 /// Source: OWASP, "Slow Down Online Guessing Attacks with Device Cookies".
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeviceId(pub [u8; 16]);
+
+impl DeviceId {
+    /// A new one.
+    ///
+    /// # Errors
+    /// [`Outage`] when the system has no randomness to give.
+    pub fn random() -> Result<Self, Outage> {
+        let mut bytes = [0; 16];
+        getrandom::fill(&mut bytes).map_err(Outage::during("naming a browser"))?;
+        Ok(Self(bytes))
+    }
+}
 
 /// How often something may fail before it has to wait, and for how long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
