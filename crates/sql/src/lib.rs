@@ -2,6 +2,7 @@
 
 mod attempts;
 mod entity;
+pub mod events;
 pub mod flask;
 #[cfg(feature = "testing")]
 mod fresh;
@@ -27,6 +28,7 @@ use vestibule_domain::ports::Backend;
 use vestibule_migrations::Migrator;
 
 pub use attempts::SqlAttempts;
+pub use events::SqlEvents;
 #[cfg(feature = "testing")]
 pub use fresh::create_database;
 pub use place::Place;
@@ -125,20 +127,24 @@ impl Sql {
         &self,
         steps: impl AsyncFnOnce(&sea_orm::DatabaseTransaction) -> Result<(), DbErr>,
     ) -> Result<(), DbErr> {
-        let transaction = self
-            .write
-            .begin_with_options(TransactionOptions {
-                // Takes the file at once: whoever is second waits before it looks.
-                sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
-                ..TransactionOptions::default()
-            })
-            .await?;
+        let transaction = self.begin().await?;
         if transaction.get_database_backend() == DbBackend::Postgres {
             let lock = format!("SELECT pg_advisory_xact_lock({MIGRATION_LOCK})");
             transaction.execute_unprepared(&lock).await?;
         }
         steps(&transaction).await?;
         transaction.commit().await
+    }
+
+    /// A transaction that writes.
+    async fn begin(&self) -> Result<sea_orm::DatabaseTransaction, DbErr> {
+        self.write
+            .begin_with_options(TransactionOptions {
+                // Takes the file at once: whoever is second waits before it looks.
+                sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+                ..TransactionOptions::default()
+            })
+            .await
     }
 
     /// The answer to a statement, if it comes in time.

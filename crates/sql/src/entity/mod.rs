@@ -3,5 +3,7 @@
 #![expect(unreachable_pub, reason = "SeaORM's derives make public items")]
 
 pub(crate) mod attempt;
+pub(crate) mod event;
+pub(crate) mod event_chain;
 pub(crate) mod session;
 pub(crate) mod user;
