@@ -29,7 +29,7 @@ use vestibule_sql::Place;
 use self::keys::KEYS;
 pub use self::secrets::Secrets;
 pub use self::sections::{
-    Database, Level, Log, Mode, Passwords, Registration, Server, Sessions, Throttle,
+    Database, Events, Format, Level, Log, Mode, Passwords, Registration, Server, Sessions, Throttle,
 };
 
 /// Every setting. Fields may be changed freely, in tests above all: only
@@ -48,6 +48,8 @@ pub struct Config {
     pub throttle: Throttle,
     /// Who may make an account.
     pub registration: Registration,
+    /// What is kept of what happened.
+    pub events: Events,
     /// What is written down.
     pub log: Log,
     /// What signs the tokens in forms. `None`: to be made on first run.

@@ -1,9 +1,10 @@
 //! Vestibule, put together: config, adapters, acts, pages.
 
+pub mod audit;
 mod clock;
 pub mod config;
 mod drain;
-mod events;
+pub mod events;
 pub mod health;
 pub mod import;
 mod secret_key;
@@ -15,6 +16,7 @@ use std::io;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use rocket::config::{Ident, LogLevel, Shutdown, Sig};
 use rocket::data::{Limits, ToByteUnit};
@@ -26,11 +28,13 @@ use vestibule_argon2::{Argon2Passwords, Cost};
 use vestibule_domain::ports::{Attempts, Backend, Clock, Events, Passwords, Sessions, Users};
 use vestibule_domain::{
     Login, Logout, PasswordPolicy, Ready, Register, Resume, SessionLimits, SignIn, Throttle,
+    Username,
 };
-use vestibule_redis::{RedisAttempts, RedisSessions};
-use vestibule_sql::{Place, SqlAttempts, SqlSessions, SqlUsers};
-use vestibule_web::{Judge, Keys, MethodAsSent, Pages, Site};
+use vestibule_redis::{Redis, RedisAttempts, RedisSessions};
+use vestibule_sql::{Place, Sql, SqlAttempts, SqlEvents, SqlSessions, SqlUsers};
+use vestibule_web::{Judge, Keys, MethodAsSent, Pages, Recording, Site};
 
+use audit::AuditFailed;
 use config::Secrets;
 use events::Recorder;
 use stores::{database, pending_migrations, place, redis, unusable};
@@ -63,11 +67,9 @@ pub async fn rocket(config: &Config, clock: Arc<dyn Clock>) -> Result<Rocket<Bui
         )),
         None => Arc::new(SqlSessions(sql.clone())),
     };
-    let attempts: Arc<dyn Attempts> = match &redis {
-        Some(redis) => Arc::new(RedisAttempts(Arc::clone(redis))),
-        None => Arc::new(SqlAttempts(sql.clone())),
-    };
-    let events: Arc<dyn Events> = Arc::new(Recorder {});
+    let attempts = attempts(&sql, redis.as_ref());
+    let recorder = Arc::new(Recorder::start(SqlEvents(sql.clone())));
+    let events = Arc::clone(&recorder) as Arc<dyn Events>;
     let throttle = Throttle {
         attempts,
         events: Arc::clone(&events),
@@ -109,7 +111,14 @@ pub async fn rocket(config: &Config, clock: Arc<dyn Clock>) -> Result<Rocket<Bui
         })
         .manage(Logout {
             sessions: Arc::clone(&sessions),
+            events: Arc::clone(&events),
+            clock: Arc::clone(&clock),
         })
+        .manage(Recording {
+            events,
+            clock: Arc::clone(&clock),
+        })
+        .manage(recorder)
         .manage(Resume {
             sessions: Arc::clone(&sessions),
             clock: Arc::clone(&clock),
@@ -164,6 +173,36 @@ pub async fn migrate(config: &Config) -> Result<usize, BadConfig> {
     let sql = database(config).await?;
     sql.migrate().await.map_err(|e| unusable(config, &e))?;
     Ok(steps)
+}
+
+/// Lets an account's password count again for browsers that it does not know; whether there is such an account.
+///
+/// # Errors
+/// [`AuditFailed`] when a store cannot be used.
+pub async fn unlock(config: &Config, username: &Username) -> Result<bool, AuditFailed> {
+    let sql = database(config).await?;
+    let attempts = attempts(&sql, redis(config).await?.as_ref());
+    let Some(user) = SqlUsers(sql.clone()).find_by_username(username).await? else {
+        return Ok(false);
+    };
+    let recorder = Arc::new(Recorder::start(SqlEvents(sql)));
+    let throttle = Throttle {
+        attempts,
+        events: Arc::clone(&recorder) as Arc<dyn Events>,
+        clock: Arc::new(SystemClock),
+        limits: config.throttle.limits(),
+    };
+    throttle.unlock(username, user.id).await?;
+    recorder.kept(Duration::from_secs(5)).await;
+    Ok(true)
+}
+
+/// Where attempts are counted: where sessions are.
+fn attempts(sql: &Sql, redis: Option<&Arc<Redis>>) -> Arc<dyn Attempts> {
+    match redis {
+        Some(redis) => Arc::new(RedisAttempts(Arc::clone(redis))),
+        None => Arc::new(SqlAttempts(sql.clone())),
+    }
 }
 
 fn pages(config: &Config) -> Result<Pages, BadConfig> {

@@ -6,19 +6,27 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::thread::available_parallelism;
+use std::time::Duration;
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 use rocket::fairing::AdHoc;
+use rocket::{Ignite, Rocket};
 use secrecy::SecretString;
-use tracing_subscriber::EnvFilter;
+use tokio::task::JoinHandle;
 use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer};
+use vestibule::audit::{self, AuditFailed};
+use vestibule::config::Format;
+use vestibule::events::{self, Recorder};
 use vestibule::import::{self, ImportFailed};
 use vestibule::transfer;
 use vestibule::{BadConfig, Config, Drain, SystemClock, claim_port, health, rocket};
+use vestibule_domain::ports::Clock;
+use vestibule_domain::{EventKind, RequestId, Username};
 
 /// Vestibule, the entrance hall for your app. Without a command it serves.
 #[derive(Parser)]
@@ -50,11 +58,34 @@ enum Command {
         #[arg(long, value_name = "URL")]
         to: Option<SecretString>,
     },
+    /// Let an account's password count again for browsers that it does not know
+    Unlock {
+        /// Whose
+        username: String,
+    },
+    /// Say what became of a request, by the code that its visitor was shown
+    Explain {
+        /// The code, such as 7k3q-9xw2-m4tz-0v5c
+        request: String,
+    },
+    /// Look into the security events that are kept
+    #[command(subcommand)]
+    Audit(AuditCommand),
     /// Take in the accounts of another program, with the passwords that people have there
     Import {
         /// The SQLite file of a Flask tutorial, with the table `user`
         #[arg(long, value_name = "FILE")]
         flask: PathBuf,
+    },
+}
+
+#[derive(Subcommand)]
+enum AuditCommand {
+    /// Find the first event that was changed or removed; 0 means that there is none
+    Verify {
+        /// A head that was noted down before, which has to be in the chain still
+        #[arg(long, value_name = "HASH")]
+        head: Option<String>,
     },
 }
 
@@ -92,6 +123,9 @@ fn run(command: Command) -> anyhow::Result<()> {
             Command::Health => health(&config),
             Command::Move { from, to } => move_accounts(&config, from.as_ref(), to.as_ref()).await,
             Command::Import { flask } => import(&config, &flask).await,
+            Command::Unlock { username } => unlock(&config, &username).await,
+            Command::Explain { request } => explain(&config, &request).await,
+            Command::Audit(AuditCommand::Verify { head }) => verify(&config, head.as_deref()).await,
         }
     });
     // Whatever still runs has nobody to answer to.
@@ -111,14 +145,13 @@ fn log(config: &Config) {
         let theirs_in_ours = target.starts_with("vestibule") && target.ends_with("::_");
         !theirs && !theirs_in_ours
     });
+    let layer = tracing_subscriber::fmt::layer().with_writer(io::stderr);
+    let layer = match config.log.format {
+        Format::Text => layer.with_ansi(io::stderr().is_terminal()).boxed(),
+        Format::Json => layer.json().flatten_event(true).boxed(),
+    };
     tracing_subscriber::registry()
-        .with(levels)
-        .with(ours)
-        .with(
-            tracing_subscriber::fmt::layer()
-                .with_ansi(io::stderr().is_terminal())
-                .with_writer(io::stderr),
-        )
+        .with(layer.with_filter(levels).with_filter(ours))
         .init();
 }
 
@@ -137,10 +170,49 @@ async fn serve(mut config: Config) -> anyhow::Result<()> {
         }))
         .ignite()
         .await?;
+    let keeping = Keeping::start(&config, &rocket).await?;
     let over = drain.over(rocket.shutdown());
-    tokio::select! {
+    let served = tokio::select! {
         ended = rocket.launch() => ended.map(drop).map_err(anyhow::Error::from),
         () = over => Ok(()),
+    };
+    keeping.end().await;
+    served
+}
+
+/// What goes on beside the serving: old events are pruned, and that an instance came and went is noted.
+struct Keeping {
+    recorder: Option<Arc<Recorder>>,
+    pruning: JoinHandle<()>,
+}
+
+impl Keeping {
+    /// How long the program may take to keep what it has recorded, once nobody is served any more.
+    const LAST_WORDS: Duration = Duration::from_secs(3);
+
+    async fn start(config: &Config, rocket: &Rocket<Ignite>) -> anyhow::Result<Self> {
+        let recorder = rocket.state::<Arc<Recorder>>().cloned();
+        let keeping = Self {
+            recorder,
+            pruning: tokio::spawn(events::prune(config).await?),
+        };
+        let version = vec![("version", env!("CARGO_PKG_VERSION").to_owned())];
+        keeping.note(EventKind::Started, version);
+        Ok(keeping)
+    }
+
+    fn note(&self, kind: EventKind, facts: Vec<(&'static str, String)>) {
+        if let Some(recorder) = &self.recorder {
+            recorder.note(kind, SystemClock.now(), facts);
+        }
+    }
+
+    async fn end(self) {
+        self.pruning.abort();
+        self.note(EventKind::Stopped, Vec::new());
+        if let Some(recorder) = self.recorder {
+            recorder.kept(Self::LAST_WORDS).await;
+        }
     }
 }
 
@@ -207,6 +279,58 @@ async fn import(config: &Config, file: &Path) -> anyhow::Result<()> {
     write!(io::stdout(), "{report}")?;
     anyhow::ensure!(report.left_out.is_empty(), "some accounts were left out");
     Ok(())
+}
+
+async fn unlock(config: &Config, username: &str) -> anyhow::Result<()> {
+    let username = Username::parse(username)?;
+    let known = vestibule::unlock(config, &username).await;
+    anyhow::ensure!(
+        known.map_err(bad_config_or_other)?,
+        "nobody has the username {username}"
+    );
+    writeln!(
+        io::stdout(),
+        "The password of {username} counts again in every browser."
+    )?;
+    Ok(())
+}
+
+async fn explain(config: &Config, request: &str) -> anyhow::Result<()> {
+    let request = RequestId::parse(request)
+        .context("that is no code of a request, such as 7k3q-9xw2-m4tz-0v5c")?;
+    let explanation = audit::explain(config, request).await;
+    let explanation = explanation.map_err(bad_config_or_other)?;
+    write!(io::stdout(), "{explanation}")?;
+    anyhow::ensure!(!explanation.is_empty(), "there is nothing to explain");
+    Ok(())
+}
+
+async fn verify(config: &Config, head: Option<&str>) -> anyhow::Result<()> {
+    let noted = head
+        .map(|text| audit::head(text).context("that is no head: 64 hexadecimal digits are one"))
+        .transpose()?;
+    let found = audit::audit(config, noted.as_deref()).await;
+    let found = found.map_err(bad_config_or_other)?;
+    if let Some(fault) = found.fault {
+        anyhow::bail!(
+            "{fault}; {} events before it are as they were written",
+            found.rows
+        );
+    }
+    writeln!(io::stdout(), "{}", audit::told(&found))?;
+    anyhow::ensure!(
+        noted.is_none() || found.has_noted,
+        "no event has the head that you noted: what came before it was changed, or pruned"
+    );
+    Ok(())
+}
+
+/// What is wrong with the config has an exit code of its own.
+fn bad_config_or_other(error: AuditFailed) -> anyhow::Error {
+    match error {
+        AuditFailed::Config(bad) => bad.into(),
+        AuditFailed::Outage(_) => error.into(),
+    }
 }
 
 /// Drawn on standard error, where that is a terminal.

@@ -33,7 +33,7 @@ impl<'r> FromRequest<'r> for Csrf {
                 site.add(req.cookies(), site.visitor_cookie(), value, None);
                 Outcome::Success(Self(token))
             }
-            Err(outage) => Outcome::Error((report(&outage), ())),
+            Err(outage) => Outcome::Error((report(req, &outage), ())),
         }
     }
 }

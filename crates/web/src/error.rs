@@ -2,8 +2,10 @@ use rocket::http::Status;
 use rocket::response::{self, Responder};
 use rocket::{Request, catch};
 use rocket_dyn_templates::{Template, context};
+use tracing::error;
 
 use crate::headers::secure;
+use crate::request;
 
 /// An error page, which says when to come back where there is something to wait for.
 pub(crate) struct ErrorPage(Status, Template);
@@ -23,14 +25,15 @@ impl<'r> Responder<'r, 'static> for ErrorPage {
     }
 }
 
-pub(crate) fn page(status: Status, title: &str, text: &str) -> Template {
+/// With a `code`, the visitor may ask for help with it: an operator finds out more by it.
+pub(crate) fn page(status: Status, title: &str, text: &str, code: Option<&str>) -> Template {
     let status = status.code;
-    Template::render("error.html", context! { status, title, text })
+    Template::render("error.html", context! { status, title, text, code })
 }
 
 /// Draws every 4xx and 5xx but 401. Nothing in it comes from the request or from the error.
 #[catch(default)]
-pub(crate) fn any(status: Status, _req: &Request<'_>) -> ErrorPage {
+pub(crate) fn any(status: Status, req: &Request<'_>) -> ErrorPage {
     let (title, text) = match status.code {
         403 => (
             "This form was not accepted",
@@ -62,5 +65,11 @@ pub(crate) fn any(status: Status, _req: &Request<'_>) -> ErrorPage {
             "The fault is ours, and it has been noted. Please try again.",
         ),
     };
-    ErrorPage(status, page(status, title, text))
+    let code = request::name(req).map(|name| name.to_string());
+    if status == Status::InternalServerError {
+        error!(request = code, "a page broke");
+    }
+    // Of an address that leads nowhere there is no more to say.
+    let code = code.filter(|_| status != Status::NotFound);
+    ErrorPage(status, page(status, title, text, code.as_deref()))
 }

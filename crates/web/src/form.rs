@@ -6,10 +6,11 @@ use rocket::http::{ContentType, RawStr, Status};
 use rocket::request::Request;
 use secrecy::zeroize::Zeroizing;
 use secrecy::{ExposeSecret, SecretString};
-use tracing::warn;
+use vestibule_domain::EventKind;
 
 use crate::csrf;
 use crate::guard::site;
+use crate::request;
 
 /// A form that one of our own pages sent.
 ///
@@ -35,39 +36,59 @@ where
     async fn from_data(req: &'r Request<'_>, data: Data<'r>) -> Outcome<'r, Self> {
         match read(req, data).await {
             Ok(form) => Outcome::Success(Self(form)),
-            Err(status) => {
-                warn!(path = req.uri().path().as_str(), %status, "refused a form");
+            Err(Odd { status, why }) => {
+                let kind = match status {
+                    Status::Forbidden => EventKind::ForeignForm,
+                    _ => EventKind::OddRequest,
+                };
+                let route = req.route().map_or("", |route| route.uri.path());
+                let facts = vec![("page", route.to_owned()), ("rule", why.to_owned())];
+                request::record(req, kind, facts);
                 Outcome::Error((status, ()))
             }
         }
     }
 }
 
-async fn read<F>(req: &Request<'_>, data: Data<'_>) -> Result<F, Status>
+/// Why a form is refused, for the visitor and for an operator.
+struct Odd {
+    status: Status,
+    why: &'static str,
+}
+
+impl Odd {
+    fn new(status: Status, why: &'static str) -> Self {
+        Self { status, why }
+    }
+}
+
+async fn read<F>(req: &Request<'_>, data: Data<'_>) -> Result<F, Odd>
 where
     F: for<'a> FromForm<'a> + 'static,
 {
     if !is_own(req) {
-        return Err(Status::Forbidden);
+        return Err(Odd::new(Status::Forbidden, "another site sent it"));
     }
     if req.content_type() != Some(&ContentType::Form) {
-        return Err(Status::UnsupportedMediaType);
+        let why = "its content type is not a form's";
+        return Err(Odd::new(Status::UnsupportedMediaType, why));
     }
     let body = data
         .open(LIMIT_KIB.kibibytes())
         .into_bytes()
         .await
-        .map_err(|_| Status::BadRequest)?;
+        .map_err(|_| Odd::new(Status::BadRequest, "it broke off"))?;
     if !body.is_complete() {
-        return Err(Status::PayloadTooLarge);
+        return Err(Odd::new(Status::PayloadTooLarge, "it is too large"));
     }
     let body = Zeroizing::new(body.into_inner());
-    let body = std::str::from_utf8(&body).map_err(|_| Status::UnprocessableEntity)?;
+    let unreadable = |why| Odd::new(Status::UnprocessableEntity, why);
+    let body = std::str::from_utf8(&body).map_err(|_| unreadable("it is not UTF-8"))?;
 
-    csrf::check(req, &token(body)?)?;
+    csrf::check(req, &token(body)?).map_err(|status| Odd::new(status, "its token is wrong"))?;
     Form::<Strict<F>>::parse_encoded(RawStr::new(body))
         .map(Strict::into_inner)
-        .map_err(|_| Status::UnprocessableEntity)
+        .map_err(|_| unreadable("a field is missing, or unknown"))
 }
 
 fn is_own(req: &Request<'_>) -> bool {
@@ -81,7 +102,7 @@ fn is_own(req: &Request<'_>) -> bool {
 
 /// The field `csrf`. Rocket's own parser replaces what is not UTF-8, takes `username[x]` for `username`, and overlooks a
 /// second optional field and a `_method`; all are refused here.
-fn token(body: &str) -> Result<String, Status> {
+fn token(body: &str) -> Result<String, Odd> {
     let mut names = HashSet::new();
     let mut token = None;
     for field in body.split('&').filter(|field| !field.is_empty()) {
@@ -89,7 +110,7 @@ fn token(body: &str) -> Result<String, Status> {
         let decode = |raw| {
             RawStr::new(raw)
                 .url_decode()
-                .map_err(|_| Status::UnprocessableEntity)
+                .map_err(|_| Odd::new(Status::UnprocessableEntity, "a field is not UTF-8"))
         };
         let (name, value) = (decode(name)?, decode(value)?);
         if name == "csrf" {
@@ -97,10 +118,11 @@ fn token(body: &str) -> Result<String, Status> {
         }
         let odd = name == "_method" || name.contains(['.', ':', '[', ']']);
         if odd || !names.insert(name.into_owned()) {
-            return Err(Status::UnprocessableEntity);
+            let why = "a field is odd, or there twice";
+            return Err(Odd::new(Status::UnprocessableEntity, why));
         }
     }
-    token.ok_or(Status::Forbidden)
+    token.ok_or(Odd::new(Status::Forbidden, "it has no token"))
 }
 
 /// A field that is never printed and never sent back.

@@ -4,13 +4,16 @@ use rocket::outcome::try_outcome;
 use rocket::request::{FromRequest, Outcome, Request};
 use rocket::response::Redirect;
 use rocket::uri;
-use vestibule_domain::{Browser, NewSession, Outage, Resume, Session, SessionToken, Username};
+use vestibule_domain::{
+    Browser, EventKind, NewSession, Outage, Resume, Session, SessionToken, Username,
+};
 
 use crate::Site;
 use crate::cookie;
 use crate::device::Devices;
 use crate::next::Next;
 use crate::refusal::report;
+use crate::request;
 
 /// The managed [`Site`].
 pub(crate) fn site<'r>(req: &'r Request<'_>) -> &'r Site {
@@ -61,7 +64,13 @@ async fn session(req: &Request<'_>) -> Result<Option<Session>, Status> {
         .state::<Resume>()
         .ok_or(Status::InternalServerError)?;
     match token(req) {
-        Some(token) => resume.session(&token).await.map_err(|e| report(&e)),
+        Some(token) => {
+            let session = resume.session(&token).await.map_err(|e| report(req, &e))?;
+            if session.is_none() {
+                request::record(req, EventKind::SessionUsedAfterEnd, Vec::new());
+            }
+            Ok(session)
+        }
         None => Ok(None),
     }
 }
@@ -82,6 +91,11 @@ impl Asking {
             remember,
             ..self.browser
         }
+    }
+
+    /// What the visitor may ask for help with.
+    pub(crate) fn code(&self) -> Option<String> {
+        self.browser.request.map(|name| name.to_string())
     }
 
     /// The same, as the account of this name knows it.
@@ -117,6 +131,7 @@ impl<'r> FromRequest<'r> for Asking {
             browser: Browser {
                 address: req.client_ip(),
                 session: token(req),
+                request: request::name(req),
                 ..Browser::default()
             },
             devices: Devices::of(req),

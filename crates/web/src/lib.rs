@@ -24,6 +24,7 @@ mod method;
 mod next;
 mod refusal;
 mod register;
+mod request;
 mod site;
 mod static_files;
 mod templates;
@@ -33,12 +34,13 @@ pub use headers::headers;
 pub use judge::Judge;
 pub use keys::Keys;
 pub use method::MethodAsSent;
+pub use request::Recording;
 pub use site::Site;
 pub use static_files::StaticFiles;
 pub use templates::{Pages, PagesError};
 
 /// Every page. They need, managed by Rocket: [`Site`], the acts `Login`, `Register`, `Logout`, `Resume` and `Ready`,
-/// [`Judge`] and `Arc<dyn Users>`; and [`Pages`] attached.
+/// [`Judge`], [`Recording`] and `Arc<dyn Users>`; and [`Pages`] attached.
 pub fn routes() -> Vec<rocket::Route> {
     rocket::routes![
         home::get,

@@ -46,7 +46,7 @@ pub(crate) fn get(
         just_left: just_left.0,
         ..Typed::default()
     };
-    Ok(page(&csrf, register, &typed, &[]))
+    Ok(page(&csrf, register, &typed, &[], None))
 }
 
 #[post("/login", data = "<form>")]
@@ -67,7 +67,9 @@ pub(crate) async fn post(
         just_left: false,
     };
     let again = |status, problems: &[Problem]| {
-        let page = page(&csrf, register, &typed, problems);
+        // Whoever mistyped a field needs no help with it.
+        let code = asking.code().filter(|_| status == Status::Unauthorized);
+        let page = page(&csrf, register, &typed, problems, code);
         Refusal::Again((status, Box::new(page)))
     };
 
@@ -82,7 +84,8 @@ pub(crate) async fn post(
     };
 
     let later = |wait, problem: &str| {
-        let page = page(&csrf, register, &typed, &[Problem::with_all(&problem)]);
+        let problems = [Problem::with_all(&problem)];
+        let page = page(&csrf, register, &typed, &problems, asking.code());
         Refusal::Later(Box::new(Later::new(page, wait)))
     };
     let browser = asking.known_as(site, &username, typed.remember);
@@ -124,7 +127,13 @@ struct Typed {
     just_left: bool,
 }
 
-fn page(csrf: &Csrf, register: &Register, typed: &Typed, problems: &[Problem]) -> Template {
+fn page(
+    csrf: &Csrf,
+    register: &Register,
+    typed: &Typed,
+    problems: &[Problem],
+    code: Option<String>,
+) -> Template {
     let next = typed.next.as_ref().map(Next::as_str);
     let register_href = register
         .open
@@ -141,6 +150,7 @@ fn page(csrf: &Csrf, register: &Register, typed: &Typed, problems: &[Problem]) -
             notice,
             just_left: typed.just_left,
             problems,
+            code,
         },
     )
 }

@@ -1,10 +1,12 @@
 use rocket::http::Status;
-use rocket::response::{Redirect, Responder};
+use rocket::request::Request;
+use rocket::response::{self, Redirect, Responder};
 use rocket::serde::Serialize;
 use rocket_dyn_templates::Template;
 use tracing::error;
 use vestibule_domain::Outage;
 
+use crate::request;
 use crate::wait::Later;
 
 /// Every way a page declines.
@@ -18,17 +20,29 @@ pub(crate) enum Refusal {
     Onward(Box<Redirect>),
     /// Not for the visitor to mend here: the error page of this status.
     Page(Status),
+    /// Ours to mend.
+    Failed(Failed),
 }
 
 impl From<Outage> for Refusal {
     fn from(outage: Outage) -> Self {
-        Self::Page(report(&outage))
+        Self::Failed(Failed(outage))
     }
 }
 
-/// Logs an outage with every cause under it: the one place that does.
-pub(crate) fn report(outage: &Outage) -> Status {
-    error!("{}", outage.chain());
+/// Something that we need did not answer: the error page of 503.
+pub(crate) struct Failed(Outage);
+
+impl<'r> Responder<'r, 'static> for Failed {
+    fn respond_to(self, req: &'r Request<'_>) -> response::Result<'static> {
+        Err(report(req, &self.0))
+    }
+}
+
+/// Logs an outage with every cause under it, and the request that it was in the way of: the one place that does.
+pub(crate) fn report(req: &Request<'_>, outage: &Outage) -> Status {
+    let request = request::name(req).map(|name| name.to_string());
+    error!(request, "{}", outage.chain());
     Status::ServiceUnavailable
 }
 

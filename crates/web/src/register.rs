@@ -38,9 +38,9 @@ pub(crate) fn get(
         return Err(Refusal::Onward(Box::new(onward(next))));
     }
     if !register.open {
-        return Err(closed());
+        return Err(closed(None));
     }
-    Ok(page(&csrf, judge, "", next.as_ref(), &[]))
+    Ok(page(&csrf, judge, "", next.as_ref(), &[], None))
 }
 
 #[post("/register", data = "<form>")]
@@ -54,12 +54,12 @@ pub(crate) async fn post(
     jar: &CookieJar<'_>,
 ) -> Result<Redirect, Refusal> {
     if !register.open {
-        return Err(closed());
+        return Err(closed(asking.code()));
     }
     let OwnForm(form) = form;
     let next = form.next.as_deref().and_then(Next::parse);
     let again = |status, problems: &[Problem]| {
-        let page = page(&csrf, judge, &form.username, next.as_ref(), problems);
+        let page = page(&csrf, judge, &form.username, next.as_ref(), problems, None);
         Refusal::Again((status, Box::new(page)))
     };
 
@@ -80,11 +80,18 @@ pub(crate) async fn post(
         }
     };
     let refused = |e| match e {
-        RegisterError::Closed => closed(),
+        RegisterError::Closed => closed(asking.code()),
         RegisterError::TooSoon(wait) => {
             let why = format!("{e} Try again in {}.", in_words(wait));
             let problems = [Problem::with_all(&why)];
-            let page = page(&csrf, judge, &form.username, next.as_ref(), &problems);
+            let page = page(
+                &csrf,
+                judge,
+                &form.username,
+                next.as_ref(),
+                &problems,
+                asking.code(),
+            );
             Refusal::Later(Box::new(Later::new(page, wait)))
         }
         RegisterError::UsernameTaken => again(Status::Conflict, &[Problem::with("username", &e)]),
@@ -108,12 +115,13 @@ pub(crate) async fn post(
     Ok(onward(next))
 }
 
-fn closed() -> Refusal {
+fn closed(code: Option<String>) -> Refusal {
     let status = Status::Forbidden;
     let page = error::page(
         status,
         "Registration is closed",
         "New accounts are made by whoever runs this site. Ask them for one.",
+        code.as_deref(),
     );
     Refusal::Again((status, Box::new(page)))
 }
@@ -124,6 +132,7 @@ fn page(
     username: &str,
     next: Option<&Next>,
     problems: &[Problem],
+    code: Option<String>,
 ) -> Template {
     let next = next.map(Next::as_str);
     Template::render(
@@ -135,6 +144,7 @@ fn page(
             min_length: judge.min_length(),
             login_href: uri!(crate::login::get(next = next)).to_string(),
             problems,
+            code,
         },
     )
 }

@@ -10,7 +10,7 @@ use url::Url;
 use vestibule_redis::Address;
 use vestibule_sql::Place;
 
-use super::{Config, Level, Mode, Secrets};
+use super::{Config, Format, Level, Mode, Secrets};
 
 /// A key, and all there is to know of it.
 pub(super) struct Key {
@@ -285,6 +285,16 @@ pub(super) const KEYS: &[Key] = &[
         show: |config| config.registration.mode.as_str().to_owned(),
     },
     Key {
+        name: "events.keep",
+        expected: "a time of at least 1 day, such as 90d,",
+        read: |config, text| {
+            let range = Duration::from_hours(24)..=Duration::MAX;
+            set(&mut config.events.keep, time(text, range))
+        },
+        found: quoted,
+        show: |config| format_duration(config.events.keep).to_string(),
+    },
+    Key {
         name: "log.level",
         expected: r#""error", "warn", "info" or "debug""#,
         read: |config, text| {
@@ -293,6 +303,18 @@ pub(super) const KEYS: &[Key] = &[
         },
         found: quoted,
         show: |config| config.log.level.as_str().to_owned(),
+    },
+    Key {
+        name: "log.format",
+        expected: r#""text" or "json""#,
+        read: |config, text| {
+            let format = Format::ALL
+                .into_iter()
+                .find(|format| format.as_str() == text);
+            set(&mut config.log.format, format)
+        },
+        found: quoted,
+        show: |config| config.log.format.as_str().to_owned(),
     },
 ];
 

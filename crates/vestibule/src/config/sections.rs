@@ -219,11 +219,50 @@ impl Mode {
     }
 }
 
+/// `[events]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Events {
+    /// For how long they are kept.
+    pub keep: Duration,
+}
+
+impl Default for Events {
+    fn default() -> Self {
+        Self {
+            keep: Duration::from_hours(90 * 24),
+        }
+    }
+}
+
 /// `[log]`
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Log {
     /// The least urgent thing that is written.
     pub level: Level,
+    /// How it is written.
+    pub format: Format,
+}
+
+/// How a line of the log is written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Format {
+    /// For people.
+    #[default]
+    Text,
+    /// For programs: an object a line.
+    Json,
+}
+
+impl Format {
+    pub(super) const ALL: [Self; 2] = [Self::Text, Self::Json];
+
+    /// As it stands in the file.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Json => "json",
+        }
+    }
 }
 
 /// How urgent a line of the log is.

@@ -40,6 +40,12 @@ fn each_key_has_its_edges() {
         &["0", "65535"],
         &["-1", "65536", "", " 1", "1.0", "0x10"],
     );
+    edges("VESTIBULE_EVENTS__KEEP", &["1d", "10y"], &["23h", "", "x"]);
+    edges(
+        "VESTIBULE_LOG__FORMAT",
+        &["text", "json"],
+        &["", "JSON", "xml"],
+    );
     for key in ["FREE", "OFF_AFTER"] {
         let variable = format!("VESTIBULE_THROTTLE__{key}");
         edges(&variable, &["5", "100"], &["0", "101", "", "-1"]);
