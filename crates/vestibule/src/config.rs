@@ -112,6 +112,9 @@ impl Config {
         if let Some(templates) = &mut config.server.templates {
             *templates = folder.join(&*templates);
         }
+        if let Some(file) = &mut config.passwords.breach_file {
+            *file = folder.join(&*file);
+        }
         config.agree()?;
         Ok(config)
     }

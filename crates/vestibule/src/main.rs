@@ -17,8 +17,9 @@ use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use vestibule::import::{self, ImportFailed};
-use vestibule::transfer;
-use vestibule::{BadConfig, Config, Drain, SystemClock, claim_port, health, rocket};
+use vestibule::{
+    BadConfig, Config, Drain, SystemClock, breach, claim_port, health, rocket, transfer,
+};
 
 /// Vestibule, the entrance hall for your app. Without a command it serves.
 #[derive(Parser)]
@@ -50,11 +51,27 @@ enum Command {
         #[arg(long, value_name = "URL")]
         to: Option<SecretString>,
     },
+    /// Work on the operator's own list of passwords that are known from leaks
+    #[command(subcommand)]
+    Breach(Breach),
     /// Take in the accounts of another program, with the passwords that people have there
     Import {
         /// The SQLite file of a Flask tutorial, with the table `user`
         #[arg(long, value_name = "FILE")]
         flask: PathBuf,
+    },
+}
+
+#[derive(Subcommand)]
+enum Breach {
+    /// Make the file for `passwords.breach_file` from a list of SHA-1 hashes, such as a download of Have I Been Pwned
+    Build {
+        /// The list: a hash in hexadecimal a line, sorted; what stands behind a colon is not looked at
+        #[arg(value_name = "LIST")]
+        list: PathBuf,
+        /// Where the file is to be; where the config looks for it when left out
+        #[arg(long, value_name = "FILE")]
+        output: Option<PathBuf>,
     },
 }
 
@@ -91,6 +108,9 @@ fn run(command: Command) -> anyhow::Result<()> {
             Command::Migrate => migrate(&config).await,
             Command::Health => health(&config),
             Command::Move { from, to } => move_accounts(&config, from.as_ref(), to.as_ref()).await,
+            Command::Breach(Breach::Build { list, output }) => {
+                build_breach_file(&config, &list, output.as_deref())
+            }
             Command::Import { flask } => import(&config, &flask).await,
         }
     });
@@ -206,6 +226,22 @@ async fn import(config: &Config, file: &Path) -> anyhow::Result<()> {
     })?;
     write!(io::stdout(), "{report}")?;
     anyhow::ensure!(report.left_out.is_empty(), "some accounts were left out");
+    Ok(())
+}
+
+fn build_breach_file(config: &Config, list: &Path, output: Option<&Path>) -> anyhow::Result<()> {
+    let bar = bar()?;
+    let progress = |done, total| show(&bar, done, total);
+    let outcome = breach::build(config, list, output, &progress);
+    bar.finish_and_clear();
+    let (file, built) = outcome?;
+    writeln!(
+        io::stdout(),
+        "{} has {} hashes in {} bytes.",
+        file.display(),
+        built.entries,
+        built.bytes
+    )?;
     Ok(())
 }
 

@@ -12,6 +12,7 @@ mod health;
 mod http;
 mod importing;
 mod kept;
+mod known;
 mod login;
 mod logout;
 mod moving;

@@ -3,10 +3,11 @@
 use std::fs;
 use std::path::Path;
 
-const ALLOWED: [(&str, &[&str]); 7] = [
+const ALLOWED: [(&str, &[&str]); 8] = [
     ("crates/domain", &[]),
     ("migrations", &[]),
     ("crates/argon2", &["vestibule-domain"]),
+    ("crates/breach", &["vestibule-domain"]),
     ("crates/redis", &["vestibule-domain"]),
     ("crates/sql", &["vestibule-domain", "vestibule-migrations"]),
     ("crates/web", &["vestibule-domain"]),
@@ -14,6 +15,7 @@ const ALLOWED: [(&str, &[&str]); 7] = [
         "crates/vestibule",
         &[
             "vestibule-argon2",
+            "vestibule-breach",
             "vestibule-domain",
             "vestibule-redis",
             "vestibule-sql",

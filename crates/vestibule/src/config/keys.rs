@@ -222,6 +222,19 @@ pub(super) const KEYS: &[Key] = &[
         show: |config| config.passwords.parallelism.to_string(),
     },
     Key {
+        name: "passwords.breach_file",
+        expected: "a file made by `vestibule breach build`",
+        read: |config, text| {
+            let path = (!text.is_empty()).then(|| Some(text.into()));
+            set(&mut config.passwords.breach_file, path)
+        },
+        found: quoted,
+        show: |config| match &config.passwords.breach_file {
+            Some(file) => file.display().to_string(),
+            None => "unset, so the built-in list alone".to_owned(),
+        },
+    },
+    Key {
         name: "registration.mode",
         expected: r#""open" or "closed""#,
         read: |config, text| {

@@ -116,6 +116,8 @@ pub struct Passwords {
     pub iterations: u32,
     /// Lanes that may be computed at the same time.
     pub parallelism: u32,
+    /// A file of passwords known from leaks, made by `vestibule breach build`. `None`: the built-in list alone.
+    pub breach_file: Option<PathBuf>,
 }
 
 impl Default for Passwords {
@@ -125,6 +127,7 @@ impl Default for Passwords {
             memory_kib: 19_456,
             iterations: 2,
             parallelism: 1,
+            breach_file: None,
         }
     }
 }

@@ -248,4 +248,8 @@ fn what_is_unset_is_told_in_words() {
         value(&config, "server.templates"),
         "unset, so the built-in ones"
     );
+    assert_eq!(
+        value(&config, "passwords.breach_file"),
+        "unset, so the built-in list alone"
+    );
 }
