@@ -140,6 +140,7 @@ impl Config {
         let Passwords {
             memory_kib,
             iterations,
+            memory_budget_kib,
             ..
         } = self.passwords;
         let least = keys::least_memory(iterations);
@@ -147,6 +148,13 @@ impl Config {
             let iterations = format!("{} is {iterations}", self.named("passwords.iterations"));
             let expected = format!("at least {least}, since {iterations},");
             return Err(self.bad("passwords.memory_kib", memory_kib, expected));
+        }
+
+        if memory_budget_kib < u64::from(memory_kib) {
+            let one = format!("{} is {memory_kib}", self.named("passwords.memory_kib"));
+            let found = keys::shown_size(memory_budget_kib);
+            let expected = format!("enough for one hash, since {one},");
+            return Err(self.bad("passwords.memory_budget", found, expected));
         }
 
         if self.secret_key.is_none() && self.place().is_ok_and(|place| place == Place::Server) {

@@ -3,6 +3,7 @@
 pub mod breach;
 mod clock;
 pub mod config;
+mod core_dumps;
 mod drain;
 pub mod health;
 pub mod import;
@@ -33,6 +34,7 @@ use stores::{database, pending_migrations, place, redis, unusable};
 
 pub use clock::SystemClock;
 pub use config::{BadConfig, Config};
+pub use core_dumps::forbid_core_dumps;
 pub use drain::Drain;
 
 /// Vestibule, wired as `config` says and ready to launch. The schema is up to date by then.

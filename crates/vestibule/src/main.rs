@@ -12,13 +12,15 @@ use clap::{Parser, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 use rocket::fairing::AdHoc;
 use secrecy::SecretString;
+use tracing::warn;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use vestibule::import::{self, ImportFailed};
 use vestibule::{
-    BadConfig, Config, Drain, SystemClock, breach, claim_port, health, rocket, transfer,
+    BadConfig, Config, Drain, SystemClock, breach, claim_port, forbid_core_dumps, health, rocket,
+    transfer,
 };
 
 /// Vestibule, the entrance hall for your app. Without a command it serves.
@@ -143,6 +145,9 @@ fn log(config: &Config) {
 }
 
 async fn serve(mut config: Config) -> anyhow::Result<()> {
+    if let Err(e) = forbid_core_dumps() {
+        warn!("core dumps cannot be turned off: {e}");
+    }
     claim_port(&mut config)?;
     let welcome = format!("Vestibule is open at {}", config.public_url());
     let drain = Drain::default();

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use url::Host;
-use vestibule_argon2::{Argon2Passwords, Cost};
+use vestibule_argon2::{Argon2Passwords, Cost, Options};
 use vestibule_breach::{BreachFile, CommonPasswords};
 use vestibule_domain::PasswordPolicy;
 use vestibule_domain::ports::{KnownPasswords, Passwords};
 
+use crate::config::{self, Secrets};
 use crate::{BadConfig, Config};
 
 /// What hashes them.
@@ -15,12 +16,24 @@ use crate::{BadConfig, Config};
 /// # Errors
 /// [`BadConfig`] when Argon2 knows no such cost.
 pub(crate) fn passwords(config: &Config) -> Result<Arc<dyn Passwords>, BadConfig> {
-    let cost = Cost {
-        memory_kib: config.passwords.memory_kib,
-        iterations: config.passwords.iterations,
-        parallelism: config.passwords.parallelism,
+    let config::Passwords {
+        memory_kib,
+        iterations,
+        parallelism,
+        memory_budget_kib,
+        pepper,
+        ..
+    } = &config.passwords;
+    let options = Options {
+        cost: Cost {
+            memory_kib: *memory_kib,
+            iterations: *iterations,
+            parallelism: *parallelism,
+        },
+        budget_kib: *memory_budget_kib,
+        peppers: pepper.as_ref().map(Secrets::all).unwrap_or_default(),
     };
-    let passwords = Argon2Passwords::new(cost).map_err(|e| {
+    let passwords = Argon2Passwords::new(options).map_err(|e| {
         config.bad(
             "passwords.memory_kib",
             format!("unusable ({e})"),

@@ -16,6 +16,7 @@ mod known;
 mod login;
 mod logout;
 mod moving;
+mod queue;
 mod register;
 mod secrets;
 mod server;

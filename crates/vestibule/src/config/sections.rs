@@ -7,6 +7,8 @@ use std::time::Duration;
 use secrecy::SecretString;
 use url::Url;
 
+use super::Secrets;
+
 /// `[server]`
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Server {
@@ -101,7 +103,7 @@ impl Default for Sessions {
 }
 
 /// `[passwords]`
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Passwords {
     /// The fewest characters of a new password.
     ///
@@ -116,6 +118,10 @@ pub struct Passwords {
     pub iterations: u32,
     /// Lanes that may be computed at the same time.
     pub parallelism: u32,
+    /// The memory that all hashes together may take, in KiB.
+    pub memory_budget_kib: u64,
+    /// What goes into every hash and is kept apart from the database. `None`: nothing does.
+    pub pepper: Option<Secrets>,
     /// A file of passwords known from leaks, made by `vestibule breach build`. `None`: the built-in list alone.
     pub breach_file: Option<PathBuf>,
 }
@@ -127,6 +133,8 @@ impl Default for Passwords {
             memory_kib: 19_456,
             iterations: 2,
             parallelism: 1,
+            memory_budget_kib: 512 * 1024,
+            pepper: None,
             breach_file: None,
         }
     }

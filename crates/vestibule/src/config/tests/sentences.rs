@@ -38,6 +38,16 @@ fn a_bad_value_in_a_variable() {
              passwords.iterations (set by VESTIBULE_PASSWORDS__ITERATIONS) is 1, is expected",
         ),
         (
+            ("PASSWORDS__MEMORY_BUDGET", "16MiB"),
+            "passwords.memory_budget (set by VESTIBULE_PASSWORDS__MEMORY_BUDGET) is 16MiB, but enough \
+             for one hash, since passwords.memory_kib (the default) is 19456, is expected",
+        ),
+        (
+            ("PASSWORDS__PEPPER", "hunter2,hunter3"),
+            "passwords.pepper (set by VESTIBULE_PASSWORDS__PEPPER) is 2 texts, the shortest of length 7, \
+             but a text of at least 32 characters, or several of them, is expected",
+        ),
+        (
             ("SECRET_KEY", "hunter2"),
             "secret_key (set by VESTIBULE_SECRET_KEY) is a text of length 7, \
              but a text of at least 32 characters, or several of them, is expected",
