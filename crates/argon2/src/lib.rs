@@ -201,14 +201,12 @@ impl Passwords for Argon2Passwords {
             .transpose()
             .map_err(Outage::during(DURING))?;
         // One hash whoever it is for: only what it is compared with differs.
-        let (params, salt, expected) = match stored {
-            Some(Stored { params, salt, tag }) => (params, salt, Some(tag)),
-            None => {
-                let ours = self
-                    .params()
-                    .map_err(|e| Outage::during(DURING)(e.to_string()))?;
-                (ours, vec![0; SALT_BYTES], None)
-            }
+        let (params, salt, expected) = if let Some(Stored { params, salt, tag }) = stored {
+            (params, salt, Some(tag))
+        } else {
+            let ours = self.params();
+            let ours = ours.map_err(|e| Outage::during(DURING)(e.to_string()))?;
+            (ours, vec![0; SALT_BYTES], None)
         };
         let pepper = self.peppers.of(&params).map_err(Outage::during(DURING))?;
         let tag = self

@@ -195,9 +195,8 @@ mod tests {
         memory.with(8, |_| Ok(())).unwrap();
         memory.without(8, || ());
         assert_eq!(memory.blocks.len(), 8);
-        memory
-            .with(17, |blocks| Ok(assert_eq!(blocks.len(), 17)))
-            .unwrap();
+        let length = memory.with(17, |blocks| Ok(blocks.len()));
+        assert_eq!(length.unwrap(), 17);
         assert_eq!(memory.blocks.len(), 0);
     }
 
@@ -205,11 +204,11 @@ mod tests {
     fn what_is_larger_than_a_share_runs_one_at_a_time() {
         let mut memory = memory(16);
         let large = Arc::clone(&memory.large);
-        let alone = |held| assert_eq!(large.try_lock().is_err(), held);
-        memory.with(16, |_| Ok(alone(false))).unwrap();
-        memory.with(17, |_| Ok(alone(true))).unwrap();
-        memory.without(16, || alone(false));
-        memory.without(17, || alone(true));
-        alone(false);
+        let is_held = || large.try_lock().is_err();
+        assert!(!memory.with(16, |_| Ok(is_held())).unwrap());
+        assert!(memory.with(17, |_| Ok(is_held())).unwrap());
+        assert!(!memory.without(16, is_held));
+        assert!(memory.without(17, is_held));
+        assert!(!is_held());
     }
 }

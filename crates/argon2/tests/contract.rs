@@ -1,5 +1,7 @@
 //! Argon2id keeps the promises of `Passwords`, and Werkzeug's hashes are verified.
 
+#![expect(clippy::unwrap_used, reason = "tests")]
+
 use std::sync::Arc;
 
 use vestibule_argon2::{Argon2Passwords, Cost, Options};

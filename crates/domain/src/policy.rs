@@ -1,5 +1,6 @@
 use std::sync::Arc;
 
+use secrecy::zeroize::Zeroizing;
 use thiserror::Error;
 use zxcvbn::{Score, zxcvbn};
 
@@ -74,8 +75,8 @@ impl PasswordPolicy {
         password: Password,
         username: &Username,
     ) -> Result<NewPassword, WeakPassword> {
-        let text: String = password.expose().chars().take(JUDGED_CHARS).collect();
-        let text = text.as_str();
+        let judged = password.expose().char_indices().nth(JUDGED_CHARS);
+        let text = judged.map_or(password.expose(), |(end, _)| &password.expose()[..end]);
         let names: Vec<&str> = std::iter::once(username.as_str())
             .chain(self.site_words.iter().map(String::as_str))
             .collect();
@@ -116,10 +117,11 @@ fn is_enough(text: &str, names: &[&str]) -> bool {
     zxcvbn(text, names).score() >= ENOUGH
 }
 
-fn without(text: &str, names: &[&str]) -> String {
+fn without(text: &str, names: &[&str]) -> Zeroizing<String> {
+    let lower = Zeroizing::new(text.to_lowercase());
     names
         .iter()
-        .fold(text.to_lowercase(), |rest, name| rest.replace(name, ""))
+        .fold(lower, |rest, name| Zeroizing::new(rest.replace(name, "")))
 }
 
 fn advice(entropy: &zxcvbn::Entropy) -> String {
