@@ -2,7 +2,7 @@
 
 use std::num::NonZero;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, channel, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -41,8 +41,10 @@ impl Queue {
         let jobs = Arc::new(Mutex::new(jobs));
         let share_kib = options.budget_kib / threads as u64;
         let large = Arc::new(Mutex::new(()));
+        let (ready, started) = channel::<()>();
         for number in 0..threads {
             let jobs = Arc::clone(&jobs);
+            let ready = ready.clone();
             let memory = Memory {
                 blocks: Vec::new(),
                 share_kib,
@@ -50,8 +52,15 @@ impl Queue {
             };
             thread::Builder::new()
                 .name(format!("argon2-{number}"))
-                .spawn(move || work(&jobs, memory))?;
+                .spawn(move || {
+                    lower_priority();
+                    drop(ready);
+                    work(&jobs, memory);
+                })?;
         }
+        // From the first hash on, each has its priority. Nothing is ever sent: it ends when all have let go of it.
+        drop(ready);
+        started.iter().for_each(drop);
         Ok(Self {
             jobs: queue,
             threads,
@@ -69,7 +78,6 @@ impl Queue {
 }
 
 fn work(jobs: &Mutex<Receiver<Job>>, mut memory: Memory) {
-    lower_priority();
     loop {
         let job = jobs
             .lock()

@@ -48,6 +48,23 @@ fn each_crate_knows_only_whom_it_may() {
     }
 }
 
+/// Passwords are looked up by a crate that could not ask anybody outside if it wanted to.
+#[test]
+fn the_lists_of_known_passwords_know_no_network() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let manifest = fs::read_to_string(root.join("crates/breach/Cargo.toml")).unwrap();
+    let all: Vec<&str> = normal(&manifest).collect();
+    let expected = [
+        "secrecy",
+        "sha1",
+        "sha2",
+        "tempfile",
+        "thiserror",
+        "vestibule-domain",
+    ];
+    assert_eq!(all, expected);
+}
+
 /// The names under `[dependencies]`.
 fn normal(manifest: &str) -> impl Iterator<Item = &str> {
     let (_, rest) = manifest.split_once("[dependencies]\n").expect("a section");

@@ -111,7 +111,7 @@ fn a_damaged_file_is_said_at_the_start_and_nothing_is_made() {
         ("none", "No such file"),
     ] {
         let variables = [("VESTIBULE_PASSWORDS__BREACH_FILE", file)];
-        for command in ["serve", "check"] {
+        for command in ["check", "serve"] {
             let output = vestibule(folder.path(), &[command], &variables);
             let said = text(&output.stderr);
             assert_eq!(output.status.code(), Some(2), "{said}");

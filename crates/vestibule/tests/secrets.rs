@@ -57,12 +57,17 @@ async fn a_pepper_comes_in_and_is_replaced_and_everybody_signs_in_all_the_while(
     let both = format!("{new},{old}");
     with_pepper(&folder, None).await.member("ada").await;
     for pepper in [None, Some(&old), Some(&both), Some(&new)] {
-        // Each login renews the hash, or the next pepper would not do.
         let app = with_pepper(&folder, pepper.map(String::as_str)).await;
         let answer = app.visitor().login("ada", PASSWORD).await;
         assert_eq!(answer.status, Status::SeeOther, "{pepper:?}");
         let answer = app.visitor().login("ada", "another one of these").await;
         assert_eq!(answer.status, Status::Unauthorized, "{pepper:?}");
+    }
+    // By now the hash is one of the last pepper, which the last login made.
+    for pepper in [None, Some(old.as_str())] {
+        let app = with_pepper(&folder, pepper).await;
+        let answer = app.visitor().login("ada", PASSWORD).await;
+        assert_eq!(answer.status, Status::ServiceUnavailable, "{pepper:?}");
     }
 }
 
