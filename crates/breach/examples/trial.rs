@@ -1,4 +1,4 @@
-//! Builds a breach file of made-up hashes and measures it: `cargo run --release --package vestibule-breach --example trial
+//! Builds a breach file of made-up hashes and measures it, and the built-in list: `cargo run --release --package vestibule-breach --example trial
 //! [hashes] [folder]`. The folder needs room for 45 bytes a hash.
 
 #![expect(
@@ -14,7 +14,9 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use sha1::{Digest, Sha1};
-use vestibule_breach::{BreachFile, Hash, build};
+use vestibule_breach::{BreachFile, CommonPasswords, Hash, build};
+use vestibule_domain::Password;
+use vestibule_domain::ports::KnownPasswords;
 
 const LOOK_UPS: u64 = 1_000_000;
 
@@ -86,6 +88,17 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!(
         "taken for listed: {wrong} of {tried}, 1 in {:.0}",
         tried as f64 / f64::from(wrong.max(1))
+    );
+
+    let built_in = CommonPasswords::all().step_by(4).map(Password::parse);
+    let built_in = built_in.collect::<Result<Vec<_>, _>>()?;
+    let start = Instant::now();
+    for password in &built_in {
+        assert!(CommonPasswords.contains(password)?, "all of them are found");
+    }
+    println!(
+        "look-up in the built-in list: {:.2?}",
+        start.elapsed() / u32::try_from(built_in.len())?
     );
     Ok(())
 }
