@@ -1,32 +1,64 @@
 //! Passwords hashed with Argon2id, on threads of their own; and Werkzeug's hashes verified, until Argon2id replaces them.
 //!
-//! There is one hashing thread a core, and while there is work each keeps its memory: it is bounded by the number of
-//! threads, and no hash waits for the system to hand out and zero fresh pages. What waits for a thread is bounded too;
-//! beyond that, callers are told at once.
+//! There are as many hashing threads as cores and a budget of memory allow; while there is work each keeps its memory, so
+//! that no hash waits for the system to hand out and zero fresh pages. They run at low priority, so that pages stay fast. What
+//! waits for a thread is bounded too; beyond that, callers are told at once.
 
+mod pepper;
+mod queue;
+mod stored;
 mod werkzeug;
 
-use std::num::NonZero;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
-use std::time::Duration;
-
-use argon2::password_hash::phc::{self, Output, ParamsString, Salt};
-use argon2::{Algorithm, Argon2, Block, Params, Version};
+use argon2::password_hash::phc::Output;
+use argon2::{Algorithm, Argon2, KeyId, Params, ParamsBuilder, Version};
 use async_trait::async_trait;
+use secrecy::{ExposeSecret, SecretString};
 use thiserror::Error;
 use tokio::sync::oneshot;
 use vestibule_domain::ports::Passwords;
 use vestibule_domain::{Outage, Password, PasswordHash};
 
+use crate::pepper::Peppers;
+use crate::queue::{Memory, Queue};
+use crate::stored::{Stored, write};
 use crate::werkzeug::Werkzeug;
 
 /// [`Passwords`] by Argon2id, version 0x13.
 pub struct Argon2Passwords {
     cost: Cost,
-    queue: SyncSender<Job>,
+    peppers: Peppers,
+    queue: Queue,
+}
+
+/// How hashes are made. A [`Cost`] alone has 512 MiB and no pepper.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// What one costs.
+    pub cost: Cost,
+    /// The memory that all hashes together may take, in KiB. What a stored hash asks for beyond that it gets all the same,
+    /// one hash at a time.
+    pub budget_kib: u64,
+    /// Secrets that go into every hash, kept apart from the hashes: the first into new ones, the others were in old ones.
+    /// Without one they are plain.
+    pub peppers: Vec<SecretString>,
+}
+
+impl From<Cost> for Options {
+    fn from(cost: Cost) -> Self {
+        Self {
+            cost,
+            budget_kib: 512 * 1024,
+            peppers: Vec::new(),
+        }
+    }
+}
+
+impl Options {
+    /// As many as the budget has memory for, but no more than cores, and at least one.
+    fn threads(&self, cores: usize) -> usize {
+        let fit = self.budget_kib / u64::from(self.cost.memory_kib.max(1));
+        usize::try_from(fit).unwrap_or(cores).clamp(1, cores.max(1))
+    }
 }
 
 /// What one hash costs. The adapter takes any cost that Argon2 itself allows; what is enough is for the config to say.
@@ -51,20 +83,6 @@ pub enum SetupError {
     Thread(std::io::Error),
 }
 
-/// How many hashes may wait for one thread: some 2 s of work at the default cost, which is as long as anybody waits for
-/// a page.
-const WAITING: usize = 128;
-
-/// How long a thread without work keeps its memory.
-const IDLE: Duration = Duration::from_secs(30);
-
-/// The most that a stored hash may ask for: what the config may be set to. A row that says more was not written here.
-const MOST: Cost = Cost {
-    memory_kib: 4 * 1024 * 1024,
-    iterations: 64,
-    parallelism: 64,
-};
-
 /// Bytes of a salt and of a tag. Source: RFC 9106 section 4, 128 and 256 bits.
 const SALT_BYTES: usize = 16;
 const TAG_BYTES: usize = 32;
@@ -74,38 +92,46 @@ impl Argon2Passwords {
     ///
     /// # Errors
     /// [`SetupError`].
-    pub fn new(cost: Cost) -> Result<Self, SetupError> {
-        cost.params().map_err(SetupError::Cost)?;
-        let threads = thread::available_parallelism().map_or(1, NonZero::get);
-        let (queue, jobs) = sync_channel(WAITING * threads);
-        let jobs = Arc::new(Mutex::new(jobs));
-        for number in 0..threads {
-            let jobs = Arc::clone(&jobs);
-            thread::Builder::new()
-                .name(format!("argon2-{number}"))
-                .spawn(move || work(&jobs))
-                .map_err(SetupError::Thread)?;
-        }
-        Ok(Self { cost, queue })
+    pub fn new(options: impl Into<Options>) -> Result<Self, SetupError> {
+        let options = options.into();
+        let cost = options.cost;
+        cost.params(KeyId::EMPTY).map_err(SetupError::Cost)?;
+        let queue = Queue::new(&options).map_err(SetupError::Thread)?;
+        Ok(Self {
+            cost,
+            peppers: Peppers::new(options.peppers),
+            queue,
+        })
+    }
+
+    /// How many hashes are computed at the same time.
+    pub fn threads(&self) -> usize {
+        self.queue.threads()
+    }
+
+    /// What new hashes are made with.
+    fn params(&self) -> Result<Params, argon2::Error> {
+        self.cost.params(self.peppers.key_id()?)
     }
 
     /// Runs `task` on a hashing thread.
     async fn run<T: Send + 'static>(
         &self,
-        task: impl FnOnce(&mut Vec<Block>) -> Result<T, argon2::Error> + Send + 'static,
+        task: impl FnOnce(&mut Memory) -> Result<T, argon2::Error> + Send + 'static,
     ) -> Result<T, Outage> {
         const DURING: &str = "hashing a password";
         let (answer, outcome) = oneshot::channel();
-        let job: Job = Box::new(move |memory| {
+        let job = Box::new(move |memory: &mut Memory| {
             // Whoever asked may have gone: then the work is spared.
             if !answer.is_closed() {
                 // Sending fails only when they went meanwhile.
                 let _ = answer.send(task(memory));
             }
         });
-        self.queue
-            .try_send(job)
-            .map_err(|_| Outage::during(DURING)("too many passwords are waiting to be hashed"))?;
+        if !self.queue.push(job) {
+            let why = "too many passwords are waiting to be hashed";
+            return Err(Outage::during(DURING)(why));
+        }
         outcome
             .await
             .map_err(|_| Outage::during(DURING)("the hashing thread broke off"))?
@@ -113,106 +139,32 @@ impl Argon2Passwords {
     }
 }
 
-type Job = Box<dyn FnOnce(&mut Vec<Block>) + Send>;
-
-fn work(jobs: &Mutex<Receiver<Job>>) {
-    let mut memory = Vec::new();
-    loop {
-        let job = jobs
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .recv_timeout(IDLE);
-        match job {
-            Ok(job) => {
-                // A panic costs its own caller an answer, and nobody else a thread.
-                if catch_unwind(AssertUnwindSafe(|| job(&mut memory))).is_err() {
-                    memory = Vec::new();
-                }
-            }
-            Err(RecvTimeoutError::Timeout) => memory = Vec::new(),
-            Err(RecvTimeoutError::Disconnected) => return,
-        }
-    }
-}
-
 impl Cost {
-    fn params(self) -> Result<Params, argon2::Error> {
-        Params::new(
-            self.memory_kib,
-            self.iterations,
-            self.parallelism,
-            Some(TAG_BYTES),
-        )
+    fn params(self, key_id: KeyId) -> Result<Params, argon2::Error> {
+        ParamsBuilder::new()
+            .m_cost(self.memory_kib)
+            .t_cost(self.iterations)
+            .p_cost(self.parallelism)
+            .output_len(TAG_BYTES)
+            .keyid(key_id)
+            .build()
     }
 }
 
 fn tag(
     params: Params,
+    pepper: Option<&SecretString>,
     password: &Password,
     salt: &[u8],
-    memory: &mut Vec<Block>,
+    memory: &mut Memory,
 ) -> Result<[u8; TAG_BYTES], argon2::Error> {
-    let blocks = params.block_count();
-    if memory.len() < blocks {
-        memory
-            .try_reserve_exact(blocks - memory.len())
-            .map_err(|_| argon2::Error::OutOfMemory)?;
-        memory.resize(blocks, Block::new());
-    }
     let mut tag = [0; TAG_BYTES];
-    Argon2::new(Algorithm::Argon2id, Version::V0x13, params).hash_password_into_with_memory(
-        password.expose().as_bytes(),
-        salt,
-        &mut tag,
-        &mut memory[..blocks],
-    )?;
+    memory.with(params.block_count(), |blocks| {
+        let pepper = pepper.map_or(&[][..], |pepper| pepper.expose_secret().as_bytes());
+        Argon2::new_with_secret(pepper, Algorithm::Argon2id, Version::V0x13, params)?
+            .hash_password_into_with_memory(password.expose().as_bytes(), salt, &mut tag, blocks)
+    })?;
     Ok(tag)
-}
-
-/// What verifying needs of a PHC string.
-struct Stored {
-    params: Params,
-    salt: Vec<u8>,
-    tag: Output,
-}
-
-#[derive(Debug, Error)]
-#[error("neither an Argon2id hash with a tag of {TAG_BYTES} bytes, nor one of Werkzeug's")]
-struct NotOurs;
-
-impl Stored {
-    fn read(hash: &PasswordHash) -> Result<Self, NotOurs> {
-        let phc = phc::PasswordHash::new(hash.as_str()).map_err(|_| NotOurs)?;
-        let params = Params::try_from(&phc).map_err(|_| NotOurs)?;
-        match (phc.salt, phc.hash) {
-            (Some(salt), Some(tag))
-                if phc.algorithm == argon2::ARGON2ID_IDENT
-                    && params.m_cost() <= MOST.memory_kib
-                    && params.t_cost() <= MOST.iterations
-                    && params.p_cost() <= MOST.parallelism
-                    && phc.version == Some(Version::V0x13.into())
-                    && tag.len() == TAG_BYTES =>
-            {
-                Ok(Self {
-                    params,
-                    salt: salt.to_vec(),
-                    tag,
-                })
-            }
-            _ => Err(NotOurs),
-        }
-    }
-}
-
-fn write(params: &Params, salt: &[u8], tag: &[u8]) -> Result<PasswordHash, phc::Error> {
-    let phc = phc::PasswordHash {
-        algorithm: argon2::ARGON2ID_IDENT,
-        version: Some(Version::V0x13.into()),
-        params: ParamsString::try_from(params).map_err(|_| phc::Error::ParamValueInvalid)?,
-        salt: Some(Salt::new(salt)?),
-        hash: Some(Output::new(tag)?),
-    };
-    Ok(PasswordHash::new(phc.to_string()))
 }
 
 #[async_trait]
@@ -222,13 +174,13 @@ impl Passwords for Argon2Passwords {
         let mut salt = [0; SALT_BYTES];
         getrandom::fill(&mut salt).map_err(Outage::during(DURING))?;
         let params = self
-            .cost
             .params()
             .map_err(|e| Outage::during(DURING)(e.to_string()))?;
+        let pepper = self.peppers.of(&params).map_err(Outage::during(DURING))?;
         let tag = self
             .run({
                 let params = params.clone();
-                move |memory| tag(params, &password, &salt, memory)
+                move |memory| tag(params, pepper.as_ref(), &password, &salt, memory)
             })
             .await?;
         write(&params, &salt, &tag).map_err(|e| Outage::during(DURING)(e.to_string()))
@@ -237,24 +189,28 @@ impl Passwords for Argon2Passwords {
     async fn verify(&self, password: Password, hash: Option<PasswordHash>) -> Result<bool, Outage> {
         const DURING: &str = "reading a password hash";
         if let Some(theirs) = hash.as_ref().and_then(Werkzeug::read) {
-            return self.run(move |_| Ok(theirs.matches(&password))).await;
+            return self
+                .run(move |memory| {
+                    Ok(memory.without(theirs.memory_kib(), || theirs.matches(&password)))
+                })
+                .await;
         }
         let stored = hash
             .as_ref()
             .map(Stored::read)
             .transpose()
             .map_err(Outage::during(DURING))?;
-        let cost = self
-            .cost
-            .params()
-            .map_err(|e| Outage::during(DURING)(e.to_string()))?;
         // One hash whoever it is for: only what it is compared with differs.
-        let (params, salt, expected) = match stored {
-            Some(Stored { params, salt, tag }) => (params, salt, Some(tag)),
-            None => (cost, vec![0; SALT_BYTES], None),
+        let (params, salt, expected) = if let Some(Stored { params, salt, tag }) = stored {
+            (params, salt, Some(tag))
+        } else {
+            let ours = self.params();
+            let ours = ours.map_err(|e| Outage::during(DURING)(e.to_string()))?;
+            (ours, vec![0; SALT_BYTES], None)
         };
+        let pepper = self.peppers.of(&params).map_err(Outage::during(DURING))?;
         let tag = self
-            .run(move |memory| tag(params, &password, &salt, memory))
+            .run(move |memory| tag(params, pepper.as_ref(), &password, &salt, memory))
             .await?;
         // `Output` compares in constant time.
         let tag = Output::new(&tag).map_err(|e| Outage::during(DURING)(e.to_string()))?;
@@ -262,16 +218,45 @@ impl Passwords for Argon2Passwords {
     }
 
     fn knows(&self, hash: &PasswordHash) -> bool {
-        Werkzeug::read(hash).is_some() || Stored::read(hash).is_ok()
+        let has_pepper = |stored: Stored| self.peppers.of(&stored.params).is_ok();
+        Werkzeug::read(hash).is_some() || Stored::read(hash).is_ok_and(has_pepper)
     }
 
     fn is_current(&self, hash: &PasswordHash) -> bool {
         Stored::read(hash).is_ok_and(|stored| {
-            let of = |p: &Params| (p.m_cost(), p.t_cost(), p.p_cost());
-            self.cost
-                .params()
+            let of = |p: &Params| (p.m_cost(), p.t_cost(), p.p_cost(), p.keyid().to_vec());
+            self.params()
                 .is_ok_and(|ours| of(&ours) == of(&stored.params))
                 && stored.salt.len() == SALT_BYTES
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn there_are_as_many_threads_as_cores_and_budget_allow_and_always_one() {
+        let cost = Cost {
+            memory_kib: 19_456,
+            iterations: 2,
+            parallelism: 1,
+        };
+        for (budget_mib, cores, threads) in [
+            (512, 2, 2),
+            (512, 8, 8),
+            (512, 64, 26),
+            (38, 8, 2),
+            (37, 8, 1),
+            (1, 8, 1),
+            (0, 1, 1),
+        ] {
+            let options = Options {
+                budget_kib: budget_mib * 1024,
+                ..cost.into()
+            };
+            assert_eq!(options.threads(cores), threads, "{budget_mib} MiB, {cores}");
+        }
     }
 }

@@ -70,6 +70,18 @@ impl Werkzeug {
         })
     }
 
+    /// What verifying it takes, beside the password.
+    pub(crate) fn memory_kib(&self) -> u64 {
+        match self.method {
+            // Source: RFC 7914 section 5 and 6: `128 * r` bytes for each of N steps, and for each of p lanes.
+            Method::Scrypt(params) => {
+                let steps = (1 << params.log_n()) + u64::from(params.p());
+                (128 * u64::from(params.r()) * steps).div_ceil(1024)
+            }
+            Method::Pbkdf2 { .. } => 0,
+        }
+    }
+
     /// Whether `password` made this hash. Takes the CPU, and for scrypt the memory, that the hash asks for.
     pub(crate) fn matches(&self, password: &Password) -> bool {
         let password = password.expose().as_bytes();
@@ -182,6 +194,20 @@ mod tests {
             ("", false),
         ] {
             assert_eq!(reads(&format!("{method}$salt${tag}")), ok, "{method}");
+        }
+    }
+
+    #[test]
+    fn memory_is_what_scrypt_will_take() {
+        let tag = "ab".repeat(64);
+        for (method, kib) in [
+            ("scrypt:32768:8:1", 32 * 1024 + 1),
+            ("scrypt:1048576:8:1", 1024 * 1024 + 1),
+            ("scrypt:2:1:4194304", 512 * 1024 + 1),
+            ("pbkdf2:sha512:1", 0),
+        ] {
+            let hash = PasswordHash::new(format!("{method}$salt${tag}"));
+            assert_eq!(Werkzeug::read(&hash).unwrap().memory_kib(), kib);
         }
     }
 

@@ -1,10 +1,12 @@
 //! Argon2id keeps the promises of `Passwords`, and Werkzeug's hashes are verified.
 
+#![expect(clippy::unwrap_used, reason = "tests")]
+
 use std::sync::Arc;
 
-use vestibule_argon2::{Argon2Passwords, Cost};
+use vestibule_argon2::{Argon2Passwords, Cost, Options};
 use vestibule_domain::ports::Passwords;
-use vestibule_domain::{Password, PasswordHash, contract};
+use vestibule_domain::{Outage, Password, PasswordHash, contract};
 
 const CHEAP: Cost = Cost {
     memory_kib: 8,
@@ -82,6 +84,82 @@ fn a_cost_that_argon2_does_not_know_is_refused() {
 }
 
 const HORSE: &str = "correct horse battery";
+
+fn with_peppers(peppers: &[&str]) -> Argon2Passwords {
+    Argon2Passwords::new(Options {
+        peppers: peppers.iter().map(|&pepper| pepper.into()).collect(),
+        ..CHEAP.into()
+    })
+    .unwrap()
+}
+
+async fn verify(passwords: &Argon2Passwords, hash: &PasswordHash) -> Result<bool, Outage> {
+    let password = Password::parse(HORSE).unwrap();
+    passwords.verify(password, Some(hash.clone())).await
+}
+
+async fn hash(passwords: &Argon2Passwords) -> PasswordHash {
+    passwords
+        .hash(Password::parse(HORSE).unwrap())
+        .await
+        .unwrap()
+}
+
+#[tokio::test]
+async fn with_a_pepper_the_passwords_contract_is_kept_too() {
+    contract::passwords(&with_peppers(&["new", "old"])).await;
+}
+
+#[tokio::test]
+async fn a_pepper_is_replaced_without_locking_anybody_out() {
+    let (plain, old, both, new) = (
+        with_peppers(&[]),
+        with_peppers(&["old"]),
+        with_peppers(&["new", "old"]),
+        with_peppers(&["new"]),
+    );
+    for (maker, current) in [(&plain, false), (&old, false), (&both, true), (&new, true)] {
+        let hash = hash(maker).await;
+        assert!(verify(&both, &hash).await.unwrap());
+        assert!(both.knows(&hash));
+        assert_eq!(both.is_current(&hash), current, "renewed at the next login");
+    }
+}
+
+#[tokio::test]
+async fn the_database_alone_verifies_nothing_and_a_missing_pepper_is_no_wrong_password() {
+    let hash = hash(&with_peppers(&["pepper"])).await;
+    for without in [with_peppers(&[]), with_peppers(&["Pepper"])] {
+        let outage = verify(&without, &hash).await.unwrap_err();
+        assert!(
+            outage.chain().contains("passwords.pepper"),
+            "{}",
+            outage.chain()
+        );
+        assert!(!without.knows(&hash) && !without.is_current(&hash));
+    }
+    // Whoever has the hash and takes what it says of the pepper away has a plain hash that no password made.
+    let (start, rest) = hash.as_str().split_once(",keyid=").unwrap();
+    let (id, rest) = rest.split_once('$').unwrap();
+    assert_eq!(id.len(), 8);
+    let plain = PasswordHash::new(format!("{start}${rest}"));
+    assert!(!verify(&with_peppers(&[]), &plain).await.unwrap());
+}
+
+/// Source of the tag: the reference implementation in C, by `argon2_ctx` of argon2-cffi with the pepper as its `secret`; of
+/// the id: the first 6 bytes of `printf 'vestibule pepper\\0a pepper of 32 characters or more' | sha256sum`.
+const PEPPERED: &str = "$argon2id$v=19$m=64,t=2,p=1,keyid=wJix6YXp$AAECAwQFBgcICQoLDA0ODw$raR6Tv723xedDQ9vTsLm02W+AdXA5lbx4oIkEV1Ysfg";
+
+#[tokio::test]
+async fn a_pepper_is_the_secret_value_of_argon2() {
+    let passwords = with_peppers(&["a pepper of 32 characters or more"]);
+    assert!(
+        verify(&passwords, &PasswordHash::new(PEPPERED.into()))
+            .await
+            .unwrap()
+    );
+}
+
 const SHIP: &str = "Füße über Ærøskøbing 🐎";
 
 /// Source: Werkzeug 3.1.9, each by

@@ -14,6 +14,7 @@ mod import;
 mod login;
 mod logout;
 mod password;
+mod policy;
 mod ready;
 mod register;
 mod resume;
@@ -28,9 +29,8 @@ pub use event::{Event, EventKind, RequestId};
 pub use import::{Import, ImportError, Imported};
 pub use login::{Login, LoginError};
 pub use logout::Logout;
-pub use password::{
-    NewPassword, NotAPassword, Password, PasswordHash, PasswordPolicy, WeakPassword,
-};
+pub use password::{NotAPassword, Password, PasswordHash};
+pub use policy::{NewPassword, PasswordPolicy, WeakPassword};
 pub use ports::Outage;
 pub use ready::Ready;
 pub use register::{Register, RegisterError};

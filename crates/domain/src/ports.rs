@@ -59,6 +59,16 @@ pub enum AddUserError {
     Outage(#[from] Outage),
 }
 
+/// Passwords that attackers have, from leaks and lists, and so try first.
+#[cfg_attr(any(test, feature = "testing"), mockall::automock)]
+pub trait KnownPasswords: Send + Sync {
+    /// Whether `password` is one of them. It may take a read from a disk: not for an async thread.
+    ///
+    /// # Errors
+    /// [`Outage`] when the list cannot be read: then nobody can say.
+    fn contains(&self, password: &Password) -> Result<bool, Outage>;
+}
+
 /// The accounts.
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 #[async_trait]

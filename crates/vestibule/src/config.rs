@@ -118,6 +118,9 @@ impl Config {
         if let Some(templates) = &mut config.server.templates {
             *templates = folder.join(&*templates);
         }
+        if let Some(file) = &mut config.passwords.breach_file {
+            *file = folder.join(&*file);
+        }
         config.agree()?;
         Ok(config)
     }
@@ -143,6 +146,7 @@ impl Config {
         let Passwords {
             memory_kib,
             iterations,
+            memory_budget_kib,
             ..
         } = self.passwords;
         let least = keys::least_memory(iterations);
@@ -167,6 +171,13 @@ impl Config {
         if off_after < free {
             let expected = format!("at least {free}, as {},", self.named("throttle.free"));
             return Err(self.bad("throttle.off_after", off_after, expected));
+        }
+
+        if memory_budget_kib < u64::from(memory_kib) {
+            let one = format!("{} is {memory_kib}", self.named("passwords.memory_kib"));
+            let found = keys::shown_size(memory_budget_kib);
+            let expected = format!("enough for one hash, since {one},");
+            return Err(self.bad("passwords.memory_budget", found, expected));
         }
 
         if self.secret_key.is_none() && self.place().is_ok_and(|place| place == Place::Server) {

@@ -1,12 +1,15 @@
 //! Vestibule, put together: config, adapters, acts, pages.
 
 pub mod audit;
+pub mod breach;
 mod clock;
 pub mod config;
+mod core_dumps;
 mod drain;
 pub mod events;
 pub mod health;
 pub mod import;
+mod passwords;
 mod secret_key;
 mod stores;
 pub mod transfer;
@@ -23,12 +26,9 @@ use rocket::data::{Limits, ToByteUnit};
 use rocket::figment::Figment;
 use rocket::{Build, Rocket};
 use tracing::warn;
-use url::Host;
-use vestibule_argon2::{Argon2Passwords, Cost};
-use vestibule_domain::ports::{Attempts, Backend, Clock, Events, Passwords, Sessions, Users};
+use vestibule_domain::ports::{Attempts, Backend, Clock, Events, Sessions, Users};
 use vestibule_domain::{
-    Login, Logout, PasswordPolicy, Ready, Register, Resume, SessionLimits, SignIn, Throttle,
-    Username,
+    Login, Logout, Ready, Register, Resume, SessionLimits, SignIn, Throttle, Username,
 };
 use vestibule_redis::{Redis, RedisAttempts, RedisSessions};
 use vestibule_sql::{Place, Sql, SqlAttempts, SqlEvents, SqlSessions, SqlUsers};
@@ -37,10 +37,12 @@ use vestibule_web::{Judge, Keys, MethodAsSent, Pages, Recording, Site};
 use audit::AuditFailed;
 use config::Secrets;
 use events::Recorder;
+use passwords::{passwords, policy};
 use stores::{database, pending_migrations, place, redis, unusable};
 
 pub use clock::SystemClock;
 pub use config::{BadConfig, Config};
+pub use core_dumps::forbid_core_dumps;
 pub use drain::Drain;
 
 /// Vestibule, wired as `config` says and ready to launch. The schema is up to date by then.
@@ -50,6 +52,7 @@ pub use drain::Drain;
 pub async fn rocket(config: &Config, clock: Arc<dyn Clock>) -> Result<Rocket<Build>, BadConfig> {
     let pages = pages(config)?;
     let passwords = passwords(config)?;
+    let policy = policy(config)?;
     let settings = settings(config)?;
     check_secret_key(config)?;
     // What can be refused without a trace has been, by now.
@@ -125,10 +128,7 @@ pub async fn rocket(config: &Config, clock: Arc<dyn Clock>) -> Result<Rocket<Bui
             limits,
         })
         .manage(Ready { backends })
-        .manage(Judge::new(PasswordPolicy {
-            min_length: config.passwords.min_length,
-            site_words: site_words(config),
-        }))
+        .manage(Judge::new(policy))
         .manage(users)
         .manage(pages.static_files())
         .attach(pages.fairing())
@@ -146,6 +146,7 @@ pub async fn rocket(config: &Config, clock: Arc<dyn Clock>) -> Result<Rocket<Bui
 pub async fn check(config: &Config) -> Result<String, BadConfig> {
     pages(config)?;
     passwords(config)?;
+    policy(config)?;
     check_secret_key(config)?;
     let steps = pending_migrations(config).await?;
     let database = match (steps, place(config)?) {
@@ -273,32 +274,6 @@ fn bad_key(config: &Config, why: &io::Error) -> BadConfig {
         format!("unset, and none can be kept beside the database ({why})"),
         "a text of at least 32 characters, or a file for this user's eyes alone",
     )
-}
-
-fn passwords(config: &Config) -> Result<Arc<dyn Passwords>, BadConfig> {
-    let cost = Cost {
-        memory_kib: config.passwords.memory_kib,
-        iterations: config.passwords.iterations,
-        parallelism: config.passwords.parallelism,
-    };
-    let passwords = Argon2Passwords::new(cost).map_err(|e| {
-        config.bad(
-            "passwords.memory_kib",
-            format!("unusable ({e})"),
-            "a cost of Argon2id",
-        )
-    })?;
-    Ok(Arc::new(passwords))
-}
-
-/// What anybody would think of first on this site.
-fn site_words(config: &Config) -> Vec<String> {
-    let mut words = vec!["vestibule".to_owned()];
-    if let Some(Host::Domain(host)) = config.public_url().host() {
-        let labels = host.split('.').filter(|label| label.len() > 3);
-        words.extend(labels.map(str::to_lowercase));
-    }
-    words
 }
 
 fn warn_of(config: &Config, site: &Site) {

@@ -15,6 +15,7 @@ use rocket::fairing::AdHoc;
 use rocket::{Ignite, Rocket};
 use secrecy::SecretString;
 use tokio::task::JoinHandle;
+use tracing::warn;
 use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
@@ -23,8 +24,10 @@ use vestibule::audit::{self, AuditFailed};
 use vestibule::config::Format;
 use vestibule::events::{self, Recorder};
 use vestibule::import::{self, ImportFailed};
-use vestibule::transfer;
-use vestibule::{BadConfig, Config, Drain, SystemClock, claim_port, health, rocket};
+use vestibule::{
+    BadConfig, Config, Drain, SystemClock, breach, claim_port, forbid_core_dumps, health, rocket,
+    transfer,
+};
 use vestibule_domain::ports::Clock;
 use vestibule_domain::{EventKind, RequestId, Username};
 
@@ -71,6 +74,9 @@ enum Command {
     /// Look into the security events that are kept
     #[command(subcommand)]
     Audit(AuditCommand),
+    /// Work on the operator's own list of passwords that are known from leaks
+    #[command(subcommand)]
+    Breach(Breach),
     /// Take in the accounts of another program, with the passwords that people have there
     Import {
         /// The SQLite file of a Flask tutorial, with the table `user`
@@ -86,6 +92,19 @@ enum AuditCommand {
         /// A head that was noted down before, which has to be in the chain still
         #[arg(long, value_name = "HASH")]
         head: Option<String>,
+    },
+}
+
+#[derive(Subcommand)]
+enum Breach {
+    /// Make the file for `passwords.breach_file` from a list of SHA-1 hashes, such as a download of Have I Been Pwned
+    Build {
+        /// The list: a hash in hexadecimal a line, sorted; what stands behind a colon is not looked at
+        #[arg(value_name = "LIST")]
+        list: PathBuf,
+        /// Where the file is to be; where the config looks for it when left out
+        #[arg(long, value_name = "FILE")]
+        output: Option<PathBuf>,
     },
 }
 
@@ -122,6 +141,9 @@ fn run(command: Command) -> anyhow::Result<()> {
             Command::Migrate => migrate(&config).await,
             Command::Health => health(&config),
             Command::Move { from, to } => move_accounts(&config, from.as_ref(), to.as_ref()).await,
+            Command::Breach(Breach::Build { list, output }) => {
+                build_breach_file(&config, &list, output.as_deref())
+            }
             Command::Import { flask } => import(&config, &flask).await,
             Command::Unlock { username } => unlock(&config, &username).await,
             Command::Explain { request } => explain(&config, &request).await,
@@ -156,6 +178,9 @@ fn log(config: &Config) {
 }
 
 async fn serve(mut config: Config) -> anyhow::Result<()> {
+    if let Err(e) = forbid_core_dumps() {
+        warn!("core dumps cannot be turned off: {e}");
+    }
     claim_port(&mut config)?;
     let welcome = format!("Vestibule is open at {}", config.public_url());
     let drain = Drain::default();
@@ -331,6 +356,22 @@ fn bad_config_or_other(error: AuditFailed) -> anyhow::Error {
         AuditFailed::Config(bad) => bad.into(),
         AuditFailed::Outage(_) => error.into(),
     }
+}
+
+fn build_breach_file(config: &Config, list: &Path, output: Option<&Path>) -> anyhow::Result<()> {
+    let bar = bar()?;
+    let progress = |done, total| show(&bar, done, total);
+    let outcome = breach::build(config, list, output, &progress);
+    bar.finish_and_clear();
+    let (file, built) = outcome?;
+    writeln!(
+        io::stdout(),
+        "{} has {} hashes in {} bytes.",
+        file.display(),
+        built.entries,
+        built.bytes
+    )?;
+    Ok(())
 }
 
 /// Drawn on standard error, where that is a terminal.

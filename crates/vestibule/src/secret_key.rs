@@ -2,6 +2,7 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use secrecy::zeroize::Zeroizing;
 use vestibule_domain::Secret;
 
 use crate::config::Secrets;
@@ -77,6 +78,7 @@ fn read(path: &Path) -> io::Result<Secrets> {
         }
     }
     let text = fs::read_to_string(path).map_err(|e| refuse(format!("cannot be read: {e}")))?;
+    let text = Zeroizing::new(text);
     Secrets::parse(&text)
         .ok_or_else(|| refuse("has a key of fewer than 32 characters, or none".to_owned()))
 }

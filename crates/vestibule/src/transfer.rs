@@ -22,12 +22,8 @@ pub async fn move_accounts(
     to: Option<&SecretString>,
     progress: &(dyn Fn(u64, u64) + Send + Sync),
 ) -> Result<Report, TransferError> {
-    let url = |given: Option<&SecretString>| {
-        let url = given.unwrap_or(&config.database.url);
-        url.expose_secret().to_owned()
-    };
-    let options = config.database.options();
-    transfer(&url(from), &url(to), &options, progress)
+    let [from, to] = [from, to].map(|url| url.unwrap_or(&config.database.url).expose_secret());
+    transfer(from, to, &config.database.options(), progress)
         .await
         .map(Report)
 }

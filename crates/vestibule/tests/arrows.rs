@@ -3,10 +3,11 @@
 use std::fs;
 use std::path::Path;
 
-const ALLOWED: [(&str, &[&str]); 7] = [
+const ALLOWED: [(&str, &[&str]); 8] = [
     ("crates/domain", &[]),
     ("migrations", &[]),
     ("crates/argon2", &["vestibule-domain"]),
+    ("crates/breach", &["vestibule-domain"]),
     ("crates/redis", &["vestibule-domain"]),
     ("crates/sql", &["vestibule-domain", "vestibule-migrations"]),
     ("crates/web", &["vestibule-domain"]),
@@ -14,6 +15,7 @@ const ALLOWED: [(&str, &[&str]); 7] = [
         "crates/vestibule",
         &[
             "vestibule-argon2",
+            "vestibule-breach",
             "vestibule-domain",
             "vestibule-redis",
             "vestibule-sql",
@@ -44,6 +46,23 @@ fn each_crate_knows_only_whom_it_may() {
             "the domain depends on {name}"
         );
     }
+}
+
+/// Passwords are looked up by a crate that could not ask anybody outside if it wanted to.
+#[test]
+fn the_lists_of_known_passwords_know_no_network() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let manifest = fs::read_to_string(root.join("crates/breach/Cargo.toml")).unwrap();
+    let all: Vec<&str> = normal(&manifest).collect();
+    let expected = [
+        "secrecy",
+        "sha1",
+        "sha2",
+        "tempfile",
+        "thiserror",
+        "vestibule-domain",
+    ];
+    assert_eq!(all, expected);
 }
 
 /// The names under `[dependencies]`.

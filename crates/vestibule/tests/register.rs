@@ -41,7 +41,8 @@ async fn weak_passwords_are_refused_with_the_reason() {
     let app = App::new().await;
     for (password, words) in [
         ("qzjxkwvfyhbgmp", "at least 15 characters"),
-        ("passwordpassword", "easy to guess"),
+        ("passwordpassword", "known from leaks"),
+        ("abcabcabcabcabcabcabc", "easy to guess"),
         (
             "zebra-crossings-zebra-crossings",
             "too much like your username",

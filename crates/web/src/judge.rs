@@ -35,7 +35,7 @@ impl Judge {
     /// Lets `password` pass, or says why not. It costs work, and so wants a permit.
     ///
     /// # Errors
-    /// [`Outage`] when too many are waiting already.
+    /// [`Outage`] when too many are waiting already, or a list of known passwords cannot be read.
     pub(crate) async fn check(
         &self,
         _permit: &Permit,
@@ -47,6 +47,6 @@ impl Judge {
         let (policy, username) = (Arc::clone(&self.policy), username.clone());
         task::spawn_blocking(move || policy.check(password, &username))
             .await
-            .map_err(Outage::during(DURING))
+            .map_err(Outage::during(DURING))?
     }
 }

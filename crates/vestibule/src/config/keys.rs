@@ -222,6 +222,36 @@ pub(super) const KEYS: &[Key] = &[
         show: |config| config.passwords.parallelism.to_string(),
     },
     Key {
+        name: "passwords.memory_budget",
+        expected: "a size such as 256MiB or 2GiB",
+        read: |config, text| set(&mut config.passwords.memory_budget_kib, size_kib(text)),
+        found: quoted,
+        show: |config| shown_size(config.passwords.memory_budget_kib),
+    },
+    Key {
+        name: "passwords.pepper",
+        expected: "a text of at least 32 characters, or several of them,",
+        read: |config, text| set(&mut config.passwords.pepper, Secrets::parse(text).map(Some)),
+        found: Secrets::found,
+        show: |config| match &config.passwords.pepper {
+            Some(secrets) => hidden(secrets),
+            None => "unset, so none".to_owned(),
+        },
+    },
+    Key {
+        name: "passwords.breach_file",
+        expected: "a file made by `vestibule breach build`",
+        read: |config, text| {
+            let path = (!text.is_empty()).then(|| Some(text.into()));
+            set(&mut config.passwords.breach_file, path)
+        },
+        found: quoted,
+        show: |config| match &config.passwords.breach_file {
+            Some(file) => file.display().to_string(),
+            None => "unset, so the built-in list alone".to_owned(),
+        },
+    },
+    Key {
         name: "throttle.free",
         expected: "a number from 1 to 100",
         read: |config, text| set(&mut config.throttle.free, number(text, 1..=100)),
@@ -363,6 +393,30 @@ fn time(text: &str, range: RangeInclusive<Duration>) -> Option<Duration> {
     parse_duration(text)
         .ok()
         .filter(|time| range.contains(time))
+}
+
+/// Largest first.
+const UNITS_KIB: [(&str, u64); 3] = [("GiB", 1024 * 1024), ("MiB", 1024), ("KiB", 1)];
+
+/// A size with its unit, in KiB.
+fn size_kib(text: &str) -> Option<u64> {
+    UNITS_KIB.into_iter().find_map(|(unit, kib)| {
+        let digits = text.strip_suffix(unit)?.trim_end();
+        let plain = digits.bytes().all(|byte| byte.is_ascii_digit());
+        digits
+            .parse::<u64>()
+            .ok()
+            .filter(|_| plain)?
+            .checked_mul(kib)
+    })
+}
+
+pub(super) fn shown_size(size_kib: u64) -> String {
+    let unit = UNITS_KIB
+        .into_iter()
+        .find(|&(_, kib)| size_kib.is_multiple_of(kib) && size_kib > 0);
+    let (unit, kib) = unit.unwrap_or(("KiB", 1));
+    format!("{}{unit}", size_kib / kib)
 }
 
 fn public_url(text: &str) -> Option<Url> {

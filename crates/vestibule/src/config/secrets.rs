@@ -25,6 +25,14 @@ impl Secrets {
         })
     }
 
+    /// All of them, the one to use first.
+    pub(crate) fn all(&self) -> Vec<SecretString> {
+        std::iter::once(&self.first)
+            .chain(&self.older)
+            .cloned()
+            .collect()
+    }
+
     /// What is wrong with a text that is no such list, in words that tell no secret.
     pub(super) fn found(text: &str) -> String {
         let lengths: Vec<usize> = parts(text).map(|part| part.chars().count()).collect();

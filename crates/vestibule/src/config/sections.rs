@@ -8,6 +8,8 @@ use secrecy::SecretString;
 use url::Url;
 use vestibule_domain::{Limit, ThrottleLimits};
 
+use super::Secrets;
+
 /// `[server]`
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Server {
@@ -102,7 +104,7 @@ impl Default for Sessions {
 }
 
 /// `[passwords]`
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Passwords {
     /// The fewest characters of a new password.
     ///
@@ -117,6 +119,12 @@ pub struct Passwords {
     pub iterations: u32,
     /// Lanes that may be computed at the same time.
     pub parallelism: u32,
+    /// The memory that all hashes together may take, in KiB.
+    pub memory_budget_kib: u64,
+    /// What goes into every hash and is kept apart from the database. `None`: nothing does.
+    pub pepper: Option<Secrets>,
+    /// A file of passwords known from leaks, made by `vestibule breach build`. `None`: the built-in list alone.
+    pub breach_file: Option<PathBuf>,
 }
 
 impl Default for Passwords {
@@ -126,6 +134,9 @@ impl Default for Passwords {
             memory_kib: 19_456,
             iterations: 2,
             parallelism: 1,
+            memory_budget_kib: 512 * 1024,
+            pepper: None,
+            breach_file: None,
         }
     }
 }

@@ -134,7 +134,7 @@ fn no_row_and_no_debug_output_holds_a_secret() {
     let key = "0123456789abcdefghijklmnopqrstuv";
     let url = "sqlite://ada:hunter2@db/x?mode=rwc";
     let config = load(
-        &format!("secret_key = '{key}'\ndatabase.url = '{url}'"),
+        &format!("secret_key = '{key}'\ndatabase.url = '{url}'\npasswords.pepper = '{key}'"),
         &[],
     )
     .unwrap();
@@ -145,6 +145,7 @@ fn no_row_and_no_debug_output_holds_a_secret() {
         "{printed}"
     );
     assert_eq!(value(&config, "secret_key"), "********");
+    assert_eq!(value(&config, "passwords.pepper"), "********");
     assert_eq!(
         value(&config, "database.url"),
         "sqlite://ada:***@db/x?mode=rwc"
@@ -211,6 +212,19 @@ fn a_variable_may_name_a_file_with_the_value() {
 }
 
 #[test]
+fn a_size_has_a_unit_and_is_shown_in_the_largest_that_fits() {
+    for (text, kib, shown) in [
+        ("524288KiB", 524_288, "512MiB"),
+        ("1024MiB", 1_048_576, "1GiB"),
+        ("19457KiB", 19_457, "19457KiB"),
+    ] {
+        let config = by_variable("VESTIBULE_PASSWORDS__MEMORY_BUDGET", text).unwrap();
+        assert_eq!(config.passwords.memory_budget_kib, kib);
+        assert_eq!(value(&config, "passwords.memory_budget"), shown);
+    }
+}
+
+#[test]
 fn a_secret_key_may_be_followed_by_older_ones() {
     let (new, old, older) = ("n".repeat(32), "o".repeat(32), "p".repeat(40));
     for text in [
@@ -247,5 +261,10 @@ fn what_is_unset_is_told_in_words() {
     assert_eq!(
         value(&config, "server.templates"),
         "unset, so the built-in ones"
+    );
+    assert_eq!(value(&config, "passwords.pepper"), "unset, so none");
+    assert_eq!(
+        value(&config, "passwords.breach_file"),
+        "unset, so the built-in list alone"
     );
 }

@@ -71,9 +71,14 @@ fn each_key_has_its_edges() {
     );
     edges(
         "VESTIBULE_PASSWORDS__MEMORY_KIB",
-        &["19456", "4194304"],
-        &["7167", "4194305"],
+        &["19456", "524288"],
+        &["7167", "524289", "4194305"],
     );
+    let most = [
+        ("VESTIBULE_PASSWORDS__MEMORY_KIB", "4194304"),
+        ("VESTIBULE_PASSWORDS__MEMORY_BUDGET", "4GiB"),
+    ];
+    load("", &most).unwrap();
     edges(
         "VESTIBULE_PASSWORDS__ITERATIONS",
         &["2", "64"],
@@ -83,6 +88,34 @@ fn each_key_has_its_edges() {
         "VESTIBULE_PASSWORDS__PARALLELISM",
         &["1", "64"],
         &["0", "65"],
+    );
+    edges(
+        "VESTIBULE_PASSWORDS__MEMORY_BUDGET",
+        &["19456KiB", "20MiB", "1GiB", "2 GiB", "17592186044415GiB"],
+        &[
+            "19455KiB",
+            "18MiB",
+            "0GiB",
+            "512",
+            "MiB",
+            "-1GiB",
+            "+1GiB",
+            "1.5GiB",
+            "1GB",
+            "1gib",
+            "18446744073709551615GiB",
+            "",
+        ],
+    );
+    edges(
+        "VESTIBULE_PASSWORDS__PEPPER",
+        &[&x(32), &format!("{}\n{}", x(32), x(33))],
+        &[&x(31), "", &format!("{},{}", x(32), x(31))],
+    );
+    edges(
+        "VESTIBULE_PASSWORDS__BREACH_FILE",
+        &["not/yet/there"],
+        &[""],
     );
     edges(
         "VESTIBULE_REGISTRATION__MODE",

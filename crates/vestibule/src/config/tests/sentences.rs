@@ -48,6 +48,16 @@ fn a_bad_value_in_a_variable() {
              default), is expected",
         ),
         (
+            ("PASSWORDS__MEMORY_BUDGET", "16MiB"),
+            "passwords.memory_budget (set by VESTIBULE_PASSWORDS__MEMORY_BUDGET) is 16MiB, but enough \
+             for one hash, since passwords.memory_kib (the default) is 19456, is expected",
+        ),
+        (
+            ("PASSWORDS__PEPPER", "hunter2,hunter3"),
+            "passwords.pepper (set by VESTIBULE_PASSWORDS__PEPPER) is 2 texts, the shortest of length 7, \
+             but a text of at least 32 characters, or several of them, is expected",
+        ),
+        (
             ("SECRET_KEY", "hunter2"),
             "secret_key (set by VESTIBULE_SECRET_KEY) is a text of length 7, \
              but a text of at least 32 characters, or several of them, is expected",
@@ -98,7 +108,7 @@ fn a_bad_value_found_later() {
 
 #[test]
 fn an_unknown_name() {
-    let sections = "there are: secret_key, [server], [database], [sessions], [passwords], \
+    let sections = "there are: secret_key, [server], [database], [sessions], [passwords], [throttle], \
                     [registration], [events], [log]";
     let server = "in [server] there are: address, port, public_url, templates";
     let in_file = [
