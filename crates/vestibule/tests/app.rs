@@ -10,6 +10,7 @@ use rocket::local::asynchronous::{Client, LocalRequest};
 use time::OffsetDateTime;
 use time::macros::datetime;
 use vestibule::Config;
+use vestibule::events::Recorder;
 use vestibule_domain::ports::Clock;
 
 /// A password that the policy takes.
@@ -35,6 +36,9 @@ pub(crate) fn cheap() -> Config {
     config.secret_key = Some("a-key-for-tests-of-32-characters-or-more".into());
     config.passwords.memory_kib = 8;
     config.passwords.iterations = 1;
+    // All people of a test live at one address.
+    config.throttle.registrations_free = 100_000;
+    config.throttle.address_free = 100_000;
     config
 }
 
@@ -52,6 +56,12 @@ impl App {
             client: Client::untracked(rocket).await.unwrap(),
             clock,
         }
+    }
+
+    /// Waits until all that was recorded is in the database.
+    pub(crate) async fn events_are_kept(&self) {
+        let recorder = self.client.rocket().state::<Arc<Recorder>>().unwrap();
+        assert!(recorder.kept(Duration::from_secs(20)).await);
     }
 
     /// Lets time pass.
@@ -226,6 +236,12 @@ impl Answer {
     pub(crate) fn csrf(&self) -> String {
         self.value_of("csrf")
             .unwrap_or_else(|| panic!("no form on the page of {}: {}", self.status, self.body))
+    }
+
+    /// What a visitor is to give who asks for help.
+    pub(crate) fn code(&self) -> Option<String> {
+        let (_, code) = self.body.split_once("class=\"code\">")?;
+        Some(code.split_once('<')?.0.to_owned())
     }
 
     /// What the input of this name holds; `None` where there is no such input, or no value in it.

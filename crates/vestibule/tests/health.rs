@@ -27,6 +27,8 @@ async fn without_its_database_it_says_so_and_lets_nobody_in() {
     let mut stranger = app.visitor();
     let page = stranger.get("/login").await;
 
+    // Whoever is writing when the file -shm is cut, which is shared memory, goes down with it.
+    app.events_are_kept().await;
     // What is left is no database any more.
     for entry in std::fs::read_dir(folder.path()).unwrap() {
         let path = entry.unwrap().path();

@@ -51,9 +51,10 @@ async fn a_full_queue_says_so_at_once_while_other_pages_answer() {
         people.push((person, page));
     }
     let mut logins = JoinSet::new();
-    for (mut person, page) in people {
+    for (number, (mut person, page)) in people.into_iter().enumerate() {
         logins.spawn(async move {
-            let fields = [("username", "nobody"), ("password", PASSWORD)];
+            let name = format!("nobody{number}");
+            let fields = [("username", name.as_str()), ("password", PASSWORD)];
             person.send("/login", &page, &fields).await.unwrap()
         });
     }
