@@ -10,7 +10,6 @@ use std::thread::available_parallelism;
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
-use rocket::fairing::AdHoc;
 use secrecy::SecretString;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::filter_fn;
@@ -18,7 +17,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use vestibule::import::{self, ImportFailed};
 use vestibule::transfer;
-use vestibule::{BadConfig, Config, Drain, SystemClock, claim_port, health, rocket};
+use vestibule::{BadConfig, Config, Front, SystemClock, claim_port, health, rocket};
 
 /// Vestibule, the entrance hall for your app. Without a command it serves.
 #[derive(Parser)]
@@ -123,25 +122,13 @@ fn log(config: &Config) {
 }
 
 async fn serve(mut config: Config) -> anyhow::Result<()> {
-    claim_port(&mut config)?;
-    let welcome = format!("Vestibule is open at {}", config.public_url());
-    let drain = Drain::default();
-    let rocket = rocket(&config, Arc::new(SystemClock))
-        .await?
-        .attach(drain.clone())
-        .attach(AdHoc::on_liftoff("Welcome", |_| {
-            Box::pin(async move {
-                // Serving goes on when nobody reads this.
-                let _ = writeln!(io::stdout(), "{welcome}");
-            })
-        }))
-        .ignite()
-        .await?;
-    let over = drain.over(rocket.shutdown());
-    tokio::select! {
-        ended = rocket.launch() => ended.map(drop).map_err(anyhow::Error::from),
-        () = over => Ok(()),
-    }
+    let listener = claim_port(&mut config).await?;
+    let rocket = rocket(&config, Arc::new(SystemClock)).await?;
+    let front = Front::new(rocket.ignite().await?, &config).await?;
+    // Serving goes on when nobody reads this.
+    let _ = writeln!(io::stdout(), "Vestibule is open at {}", config.public_url());
+    front.serve(listener).await?;
+    Ok(())
 }
 
 async fn check(config: &Config) -> anyhow::Result<()> {

@@ -8,6 +8,7 @@ use rocket::uri;
 use vestibule_domain::{Browser, Resume, Session, SessionToken};
 
 use crate::Site;
+use crate::client;
 use crate::cookie;
 use crate::next::Next;
 use crate::refusal::report;
@@ -85,7 +86,7 @@ impl<'r> FromRequest<'r> for Asking {
 
     async fn from_request(req: &'r Request<'_>) -> Outcome<Self, ()> {
         Outcome::Success(Self(Browser {
-            address: req.client_ip(),
+            address: client::address(req),
             session: token(req),
             remember: false,
         }))

@@ -6,6 +6,7 @@
     reason = "Rocket hands guards over by value"
 )]
 
+mod client;
 mod cookie;
 mod csrf;
 mod dashboard;
@@ -26,6 +27,8 @@ mod site;
 mod static_files;
 mod templates;
 
+pub use client::Proxies;
+pub use error::Instead;
 pub use headers::headers;
 pub use judge::Judge;
 pub use method::MethodAsSent;
@@ -33,7 +36,7 @@ pub use site::Site;
 pub use static_files::StaticFiles;
 pub use templates::{Pages, PagesError};
 
-/// Every page. They need, managed by Rocket: [`Site`], the acts `Login`, `Register`, `Logout`, `Resume` and `Ready`,
+/// Every page. They need, managed by Rocket: [`Site`], [`Proxies`], the acts `Login`, `Register`, `Logout`, `Resume` and `Ready`,
 /// [`Judge`] and `Arc<dyn Users>`; and [`Pages`] attached.
 pub fn routes() -> Vec<rocket::Route> {
     rocket::routes![
