@@ -8,8 +8,7 @@ mod places;
 
 use std::convert::Infallible;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
-use std::pin::Pin;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -131,10 +130,13 @@ impl Front {
         }
     }
 
-    /// Whether one address stands for any number of visitors: a proxy's, or that of this very machine.
+    /// Whether one address stands for any number of visitors: that of a trusted proxy, or of one on this very machine.
     fn speaks_for_many(&self, peer: IpAddr) -> bool {
+        let peer = peer.to_canonical();
         let proxies = self.pages.rocket().state::<Proxies>();
-        peer.to_canonical().is_loopback() || proxies.is_some_and(|proxies| proxies.trusts(peer))
+        peer == Ipv4Addr::LOCALHOST
+            || peer == Ipv6Addr::LOCALHOST
+            || proxies.is_some_and(|proxies| proxies.trusts(peer))
     }
 
     /// One connection, from its first byte to its last.

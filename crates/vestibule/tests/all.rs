@@ -4,9 +4,11 @@
 
 mod app;
 mod arrows;
+mod client;
 mod command_line;
 mod crash;
 mod dashboard;
+mod door;
 mod every_route;
 mod health;
 mod http;
@@ -15,8 +17,11 @@ mod kept;
 mod login;
 mod logout;
 mod moving;
+mod observatory;
+mod raw;
 mod register;
 mod server;
 mod session;
+mod slow;
 mod storm;
 mod wire;

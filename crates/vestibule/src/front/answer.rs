@@ -1,5 +1,6 @@
 //! From a request of hyper's to Rocket, and back.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use http_body_util::{BodyExt, Full};
@@ -10,7 +11,6 @@ use hyper::{Response, StatusCode};
 use rocket::http::{Cookie, Header, Method, Status};
 use rocket::local::asynchronous::{Client, LocalRequest};
 use secrecy::zeroize::Zeroizing;
-use std::net::SocketAddr;
 use vestibule_web::{Instead, Proxies};
 
 /// What is read of a body: a little more than the forms take, which then say so themselves.
@@ -59,10 +59,10 @@ pub(super) async fn ask(pages: &Client, peer: SocketAddr, head: &Parts, body: &[
     }
     // A method or a target that Rocket does not know goes to its catcher for 400, as any other that it cannot read.
     let target = head.uri.path_and_query().map(ToString::to_string);
-    let (method, target) = match (head.method.as_str().parse::<Method>(), target) {
-        (Ok(method), Some(target)) => (method, target),
-        _ => (Method::Get, String::new()),
-    };
+    // Rocket would take `get` for one that it knows.
+    let method = head.method.as_str().parse::<Method>().ok();
+    let method = method.filter(|method| method.as_str() == head.method.as_str());
+    let (method, target) = method.zip(target).unwrap_or((Method::Get, String::new()));
     let mut request = pages.req(method, target).remote(peer).body(body);
     for (name, value) in &head.headers {
         // As in Rocket's own server: a value that is no text is as good as none.

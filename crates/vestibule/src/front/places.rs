@@ -63,7 +63,7 @@ impl Place {
     /// taken; of an address, when half of its own are.
     pub(super) fn is_scarce(&self) -> bool {
         let places = &self.places;
-        if places.free.available_permits() < places.most as usize / 4 {
+        if places.free.available_permits() < places.most.div_ceil(4) as usize {
             return true;
         }
         self.address.is_some_and(|address| {
