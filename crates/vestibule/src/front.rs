@@ -5,6 +5,7 @@ mod answer;
 mod gate;
 mod head;
 mod places;
+mod system;
 
 use std::convert::Infallible;
 use std::io;
@@ -30,12 +31,13 @@ use crate::Config;
 use answer::Answer;
 use gate::{Gate, Patience, Turn};
 use places::{Place, Places};
+use system::{Signals, is_of_one, most_connections};
 
 /// What is in flight when the program is asked to end has this long.
 const GRACE: Duration = Duration::from_secs(30);
 
 /// A connection that has asked for nothing yet has this long to do so then: its request may be on its way.
-const LAST_WORD: Duration = Duration::from_millis(500);
+const LAST_WORD: Duration = Duration::from_secs(1);
 
 /// How long we listen on after the last word, so that it is not lost with what nobody has read.
 const LINGER: Duration = Duration::from_secs(1);
@@ -45,9 +47,6 @@ const MOST_TOLD: usize = 32;
 
 /// How long to wait when the system has no more files for us.
 const OUT_OF_FILES: Duration = Duration::from_millis(100);
-
-/// Files beside connections: the stores', the runtime's, the terminal's.
-const OTHER_FILES: u32 = 128;
 
 /// The pages, open to visitors.
 pub struct Front {
@@ -231,89 +230,4 @@ async fn linger(mut stream: TcpStream) {
         io::Result::Ok(())
     };
     let _ = timeout(LINGER, last).await;
-}
-
-/// Whether only one connection failed, and not the listening for more.
-fn is_of_one(e: &io::Error) -> bool {
-    matches!(
-        e.kind(),
-        io::ErrorKind::ConnectionAborted
-            | io::ErrorKind::ConnectionReset
-            | io::ErrorKind::ConnectionRefused
-    )
-}
-
-/// As many of `wanted` as the system has files for; it is asked for more where it gives few at first.
-#[cfg(unix)]
-fn most_connections(wanted: u32) -> u32 {
-    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-
-    let needed = u64::from(wanted) + u64::from(OTHER_FILES);
-    let limit = getrlimit(Resource::Nofile);
-    let enough = |files: Option<u64>| files.is_none_or(|files| files >= needed);
-    if enough(limit.current) {
-        return wanted;
-    }
-    let current = Some(limit.maximum.map_or(needed, |most| most.min(needed)));
-    let raised = Rlimit { current, ..limit };
-    let files = match setrlimit(Resource::Nofile, raised) {
-        Ok(()) => current,
-        Err(_) => limit.current,
-    };
-    if enough(files) {
-        return wanted;
-    }
-    let files = files
-        .and_then(|files| u32::try_from(files).ok())
-        .unwrap_or(u32::MAX);
-    let most = files.saturating_sub(OTHER_FILES).clamp(1, wanted);
-    warn!(
-        "server.max_connections is {wanted}, but the system has files for {most} only (ulimit -n)"
-    );
-    most
-}
-
-#[cfg(not(unix))]
-fn most_connections(wanted: u32) -> u32 {
-    wanted
-}
-
-/// The polite words to end.
-struct Signals {
-    #[cfg(unix)]
-    terminate: tokio::signal::unix::Signal,
-    #[cfg(unix)]
-    interrupt: tokio::signal::unix::Signal,
-}
-
-impl Signals {
-    #[cfg(unix)]
-    fn new() -> io::Result<Self> {
-        use tokio::signal::unix::{SignalKind, signal};
-
-        Ok(Self {
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-        })
-    }
-
-    #[cfg(unix)]
-    async fn next(&mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
-        }
-    }
-
-    #[cfg(not(unix))]
-    fn new() -> io::Result<Self> {
-        Ok(Self {})
-    }
-
-    #[cfg(not(unix))]
-    async fn next(&mut self) {
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await;
-        }
-    }
 }

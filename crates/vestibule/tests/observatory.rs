@@ -136,8 +136,7 @@ fn frames(answer: &Answer) -> i32 {
     let policy = answer.header("content-security-policy").unwrap_or_default();
     let options = answer.header("x-frame-options");
     match (sources(policy, "frame-ancestors", ""), options) {
-        (Some(_), _) => 5,
-        (None, Some("DENY" | "SAMEORIGIN")) => 5,
+        (Some(_), _) | (None, Some("DENY" | "SAMEORIGIN")) => 5,
         (None, _) => -20,
     }
 }

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use http_body_util::{BodyExt, Full};
+use http_body_util::{BodyExt, Collected, Full};
 use hyper::body::{Body, Bytes, Incoming};
 use hyper::header::{CONNECTION, CONTENT_LENGTH, COOKIE, HeaderMap, HeaderValue};
 use hyper::http::request::Parts;
@@ -125,7 +125,7 @@ pub(super) async fn written(answer: Answer) -> Vec<u8> {
     let body = body
         .collect()
         .await
-        .map_or_else(|never| match never {}, |body| body.to_bytes());
+        .map_or_else(|never| match never {}, Collected::to_bytes);
     let reason = head.status.canonical_reason().unwrap_or_default();
     let mut written = format!("HTTP/1.1 {} {reason}\r\n", head.status.as_u16()).into_bytes();
     for (name, value) in &head.headers {

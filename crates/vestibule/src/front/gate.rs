@@ -256,7 +256,7 @@ impl AsyncWrite for Gate {
                 }
                 this.poll_deadline(cx).map(Err)
             }
-            ready => ready,
+            ready @ Poll::Ready(_) => ready,
         }
     }
 
