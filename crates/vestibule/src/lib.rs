@@ -5,8 +5,8 @@ pub mod breach;
 mod clock;
 pub mod config;
 mod core_dumps;
-mod drain;
 pub mod events;
+mod front;
 pub mod health;
 pub mod import;
 mod passwords;
@@ -16,15 +16,15 @@ pub mod transfer;
 mod warnings;
 
 use std::io;
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use rocket::config::{Ident, LogLevel, Shutdown, Sig};
+use rocket::config::{Ident, LogLevel};
 use rocket::data::{Limits, ToByteUnit};
 use rocket::figment::Figment;
 use rocket::{Build, Rocket};
+use tokio::net::TcpListener;
 use tracing::warn;
 use vestibule_domain::ports::{Attempts, Backend, Clock, Events, Sessions, Users};
 use vestibule_domain::{
@@ -32,7 +32,7 @@ use vestibule_domain::{
 };
 use vestibule_redis::{Redis, RedisAttempts, RedisSessions};
 use vestibule_sql::{Place, Sql, SqlAttempts, SqlEvents, SqlSessions, SqlUsers};
-use vestibule_web::{Judge, Keys, MethodAsSent, Pages, Recording, Site};
+use vestibule_web::{Judge, Keys, MethodAsSent, Pages, Proxies, Recording, Site};
 
 use audit::AuditFailed;
 use config::Secrets;
@@ -43,7 +43,7 @@ use stores::{database, pending_migrations, place, redis, unusable};
 pub use clock::SystemClock;
 pub use config::{BadConfig, Config};
 pub use core_dumps::forbid_core_dumps;
-pub use drain::Drain;
+pub use front::Front;
 
 /// Vestibule, wired as `config` says and ready to launch. The schema is up to date by then.
 ///
@@ -96,6 +96,7 @@ pub async fn rocket(config: &Config, clock: Arc<dyn Clock>) -> Result<Rocket<Bui
 
     Ok(rocket::custom(settings)
         .manage(site)
+        .manage(Proxies::new(config.server.trusted_proxies.clone()))
         .manage(Login {
             users: Arc::clone(&users),
             passwords: Arc::clone(&passwords),
@@ -216,17 +217,17 @@ fn pages(config: &Config) -> Result<Pages, BadConfig> {
     })
 }
 
-/// Makes sure that the port is free before anything else is touched; takes a free one where the port is 0.
+/// Listens, before anything else is touched: on a free port where the port is 0, which is written into `config`. Nobody is
+/// let in before [`Front::serve`].
 ///
 /// # Errors
 /// [`BadConfig`] when nobody can listen there.
-pub fn claim_port(config: &mut Config) -> Result<(), BadConfig> {
-    let claimed = TcpListener::bind((config.server.address, config.server.port))
-        .and_then(|listener| listener.local_addr());
-    match claimed {
-        Ok(address) => {
+pub async fn claim_port(config: &mut Config) -> Result<TcpListener, BadConfig> {
+    let claimed = TcpListener::bind((config.server.address, config.server.port)).await;
+    match claimed.and_then(|listener| Ok((listener.local_addr()?, listener))) {
+        Ok((address, listener)) => {
             config.server.port = address.port();
-            Ok(())
+            Ok(listener)
         }
         Err(e) if e.kind() == io::ErrorKind::AddrNotAvailable => {
             let what = format!("{} ({e})", config.server.address);
@@ -292,6 +293,12 @@ fn warn_of(config: &Config, site: &Site) {
              with TLS in front"
         );
     }
+    if config.server.trusted_proxies.is_empty() && config.public_url().scheme() == "https" {
+        warn!(
+            "server.public_url is https, so a proxy stands in front, but server.trusted_proxies is unset: visitors are \
+             taken for one, with the proxy's address, until it is that address"
+        );
+    }
     if config.server.public_url.is_none() && !config.server.address.is_loopback() {
         warn!(
             "server.address is open to other machines, but server.public_url is unset: browsers there cannot sign in \
@@ -315,15 +322,6 @@ fn settings(config: &Config) -> Result<Figment, BadConfig> {
             .limit("file", 0.bytes())
             .limit("json", 0.bytes())
             .limit("msgpack", 0.bytes()),
-        // Requests in flight may take all of this to end. Rocket would wait for all of it whenever a browser is connected;
-        // `Drain` ends the wait once they are answered.
-        shutdown: Shutdown {
-            ctrlc: true,
-            signals: [Sig::Term].into(),
-            grace: 30,
-            mercy: 1,
-            ..Shutdown::default()
-        },
         log_level: LogLevel::Off,
         cli_colors: false,
         ..rocket::Config::release_default()

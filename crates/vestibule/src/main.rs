@@ -11,7 +11,6 @@ use std::time::Duration;
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
-use rocket::fairing::AdHoc;
 use rocket::{Ignite, Rocket};
 use secrecy::SecretString;
 use tokio::task::JoinHandle;
@@ -25,7 +24,7 @@ use vestibule::config::Format;
 use vestibule::events::{self, Recorder};
 use vestibule::import::{self, ImportFailed};
 use vestibule::{
-    BadConfig, Config, Drain, SystemClock, breach, claim_port, forbid_core_dumps, health, rocket,
+    BadConfig, Config, Front, SystemClock, breach, claim_port, forbid_core_dumps, health, rocket,
     transfer,
 };
 use vestibule_domain::ports::Clock;
@@ -181,28 +180,16 @@ async fn serve(mut config: Config) -> anyhow::Result<()> {
     if let Err(e) = forbid_core_dumps() {
         warn!("core dumps cannot be turned off: {e}");
     }
-    claim_port(&mut config)?;
-    let welcome = format!("Vestibule is open at {}", config.public_url());
-    let drain = Drain::default();
-    let rocket = rocket(&config, Arc::new(SystemClock))
-        .await?
-        .attach(drain.clone())
-        .attach(AdHoc::on_liftoff("Welcome", |_| {
-            Box::pin(async move {
-                // Serving goes on when nobody reads this.
-                let _ = writeln!(io::stdout(), "{welcome}");
-            })
-        }))
-        .ignite()
-        .await?;
+    let listener = claim_port(&mut config).await?;
+    let rocket = rocket(&config, Arc::new(SystemClock)).await?;
+    let rocket = rocket.ignite().await?;
     let keeping = Keeping::start(&config, &rocket).await?;
-    let over = drain.over(rocket.shutdown());
-    let served = tokio::select! {
-        ended = rocket.launch() => ended.map(drop).map_err(anyhow::Error::from),
-        () = over => Ok(()),
-    };
+    let front = Front::new(rocket, &config).await?;
+    // Serving goes on when nobody reads this.
+    let _ = writeln!(io::stdout(), "Vestibule is open at {}", config.public_url());
+    let served = front.serve(listener).await;
     keeping.end().await;
-    served
+    Ok(served?)
 }
 
 /// What goes on beside the serving: old events are pruned, and that an instance came and went is noted.

@@ -4,9 +4,11 @@
 
 mod app;
 mod arrows;
+mod client;
 mod command_line;
 mod crash;
 mod dashboard;
+mod door;
 mod every_route;
 mod health;
 mod http;
@@ -16,10 +18,13 @@ mod known;
 mod login;
 mod logout;
 mod moving;
+mod observatory;
 mod queue;
+mod raw;
 mod register;
 mod secrets;
 mod server;
 mod session;
+mod slow;
 mod storm;
 mod wire;

@@ -2,12 +2,15 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
+use rocket::http::Status;
 use tempfile::TempDir;
 use tokio::task::JoinSet;
 
-use crate::app::PASSWORD;
+use crate::app::{PASSWORD, encode, value_of};
 use crate::http::Person;
+use crate::raw::{Raw, get};
 use crate::server::{Server, signal};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -76,5 +79,82 @@ async fn a_request_in_flight_is_answered_before_the_program_ends() {
         assert_eq!((answer.status, answer.location()), (303, "/dashboard"));
         let (status, log) = server.wait();
         assert!(status.success(), "{word}: {status} {log}");
+    }
+}
+
+/// Their time would be up after 75 s, and 10 s.
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn the_idle_do_not_hold_up_the_end() {
+    let (server, _folder) = Server::start_afresh(&[]);
+    let mut idle = Vec::new();
+    for n in 0..30 {
+        let mut raw = Raw::to(&server).await;
+        if n % 3 > 0 {
+            raw.send(get("/health/live", "")).await.unwrap();
+            assert_eq!(raw.answer().await.status, Status::Ok);
+        }
+        if n % 3 > 1 {
+            raw.send("GET /login HTTP").await.unwrap();
+        }
+        idle.push(raw);
+    }
+    let started = Instant::now();
+    signal(server.pid(), "TERM");
+    for raw in &mut idle {
+        assert_eq!(raw.rest().await, b"");
+    }
+    let (status, log) = server.wait();
+    assert!(status.success(), "{status} {log}");
+    assert!(
+        started.elapsed() < Duration::from_secs(8),
+        "{:?}",
+        started.elapsed()
+    );
+}
+
+/// A balancer that has just connected learns of the end by an answer, and not by losing its request.
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn whose_first_request_is_on_its_way_is_answered() {
+    let (server, _folder) = Server::start_afresh(&[]);
+    let mut raw = Raw::to(&server).await;
+    let request = get("/login", "");
+    let (sent, rest) = request.split_at(20);
+    raw.send(sent).await.unwrap();
+    signal(server.pid(), "TERM");
+    raw.send(rest).await.unwrap();
+    let answer = raw.answer().await;
+    assert_eq!(answer.status, Status::Ok);
+    assert_eq!(raw.rest().await, b"", "and closed");
+    let (status, log) = server.wait();
+    assert!(status.success(), "{status} {log}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_has_begun_is_done_though_nobody_waits_for_it() {
+    let (server, _folder) = Server::start_afresh(&[("VESTIBULE_PASSWORDS__MEMORY_KIB", "262144")]);
+    let mut ada = Person::at(&server.url);
+    let page = ada.get("/register").await.unwrap();
+    let csrf = value_of(&page.body, "csrf").unwrap();
+    let fields = [("username", "ada"), ("password", PASSWORD), ("csrf", &csrf)];
+    let form = encode(&fields);
+    let mut raw = Raw::to(&server).await;
+    let head = format!(
+        "POST /register HTTP/1.1\r\nHost: x\r\nCookie: {}\r\nSec-Fetch-Site: same-origin\r\n\
+         Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n",
+        ada.cookie(),
+        form.len()
+    );
+    raw.send(head + &form).await.unwrap();
+    while server.memory_kib() < 200_000 {
+        tokio::task::yield_now().await;
+    }
+    drop(raw);
+    let fields = [("username", "ada"), ("password", PASSWORD)];
+    // The hash of the registration is still being made.
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while ada.submit("/login", &fields).await.unwrap().status != 303 {
+        assert!(Instant::now() < deadline, "the account was never made");
     }
 }

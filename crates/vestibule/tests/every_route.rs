@@ -16,7 +16,7 @@ const PUBLIC: [&str; 8] = [
     "/health/ready",
 ];
 
-fn has_all_headers(answer: &Answer, what: &str) {
+pub(crate) fn has_all_headers(answer: &Answer, what: &str) {
     let csp = answer.header("content-security-policy").unwrap_or_default();
     for directive in [
         "default-src 'none'",

@@ -13,6 +13,8 @@ pub(crate) struct Person {
     client: Client,
     url: String,
     cookies: BTreeMap<String, String>,
+    /// Sent with every request.
+    headers: HeaderMap,
 }
 
 /// What came back.
@@ -48,13 +50,23 @@ impl Person {
             // Whatever `localhost` is on this machine, the server is there.
             url: url.replace("localhost", "127.0.0.1"),
             cookies: BTreeMap::new(),
+            headers: HeaderMap::new(),
         }
+    }
+
+    /// Somebody who sends these lines with every request.
+    pub(crate) fn saying(mut self, lines: &[(&'static str, &str)]) -> Self {
+        for (name, value) in lines {
+            self.headers.append(*name, value.parse().unwrap());
+        }
+        self
     }
 
     /// # Errors
     /// When the server does not answer.
     pub(crate) async fn get(&mut self, path: &str) -> reqwest::Result<Page> {
         let request = self.client.get(format!("{}{path}", self.url));
+        let request = request.headers(self.headers.clone());
         let answer = request.header(COOKIE, self.cookie()).send().await?;
         self.read(answer).await
     }
@@ -86,6 +98,7 @@ impl Person {
         let answer = self
             .client
             .post(format!("{}{path}", self.url))
+            .headers(self.headers.clone())
             .header(COOKIE, self.cookie())
             .header("Sec-Fetch-Site", "same-origin")
             .header("Content-Type", "application/x-www-form-urlencoded")

@@ -1,6 +1,6 @@
 //! Signing out.
 
-use rocket::http::Status;
+use rocket::http::{Header, Status};
 
 use crate::app::App;
 
@@ -48,6 +48,35 @@ async fn the_login_page_says_so_once_and_makes_the_browser_forget() {
         !again.contains("signed out") && !again.contains("farewell"),
         "{again}"
     );
+}
+
+/// What a browser or a proxy may have kept is never said to be good still.
+#[rocket::async_test]
+async fn asking_whether_a_page_has_changed_does_not_show_it_after_logout() {
+    let app = App::new().await;
+    let mut ada = app.member("ada").await;
+    let before = ada.get("/dashboard").await;
+    for validator in ["etag", "last-modified"] {
+        assert_eq!(before.header(validator), None);
+    }
+    let copy = ada.clone();
+    ada.logout().await;
+    for mut visitor in [ada, copy, app.visitor()] {
+        for (name, value) in [
+            ("If-None-Match", "*"),
+            ("If-None-Match", "\"x\", W/\"x\""),
+            ("If-Modified-Since", "Fri, 01 Jan 2100 00:00:00 GMT"),
+            ("If-Range", "\"x\""),
+            ("Range", "bytes=0-"),
+        ] {
+            for path in ["/dashboard", "/"] {
+                let request = app.client.get(path).header(Header::new(name, value));
+                let answer = visitor.send(request).await;
+                assert_eq!(answer.status, Status::SeeOther, "{path} {name}: {value}");
+                assert!(answer.location().starts_with("/login"));
+            }
+        }
+    }
 }
 
 #[rocket::async_test]

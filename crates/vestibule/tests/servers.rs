@@ -5,6 +5,7 @@
 
 #[expect(dead_code, reason = "the other test binary uses the rest")]
 mod app;
+#[expect(dead_code, reason = "the other test binary uses the rest")]
 mod http;
 mod kept;
 #[expect(dead_code, reason = "the other test binary uses the rest")]

@@ -31,9 +31,16 @@ pub(crate) fn page(status: Status, title: &str, text: &str, code: Option<&str>) 
     Template::render("error.html", context! { status, title, text, code })
 }
 
+/// In a request's cache, the status of the error page that it gets, whatever Rocket thinks of it: for what is refused
+/// before Rocket sees it.
+#[derive(Clone, Copy)]
+pub struct Instead(pub Status);
+
 /// Draws every 4xx and 5xx but 401. Nothing in it comes from the request or from the error.
 #[catch(default)]
 pub(crate) fn any(status: Status, req: &Request<'_>) -> ErrorPage {
+    let instead: &Option<Instead> = req.local_cache(|| None);
+    let status = instead.map_or(status, |instead| instead.0);
     let (title, text) = match status.code {
         403 => (
             "This form was not accepted",
@@ -43,6 +50,10 @@ pub(crate) fn any(status: Status, req: &Request<'_>) -> ErrorPage {
         404 => (
             "There is no such page",
             "The address may have a typing error in it, or the page has moved.",
+        ),
+        408 => (
+            "That took too long",
+            "What was sent did not arrive in time. Open the page again and send the form once more.",
         ),
         413 | 414 | 431 => (
             "That was too much",

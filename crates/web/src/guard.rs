@@ -9,6 +9,7 @@ use vestibule_domain::{
 };
 
 use crate::Site;
+use crate::client;
 use crate::cookie;
 use crate::device::Devices;
 use crate::next::Next;
@@ -129,7 +130,7 @@ impl<'r> FromRequest<'r> for Asking {
     async fn from_request(req: &'r Request<'_>) -> Outcome<Self, ()> {
         Outcome::Success(Self {
             browser: Browser {
-                address: req.client_ip(),
+                address: client::address(req),
                 session: token(req),
                 request: request::name(req),
                 ..Browser::default()

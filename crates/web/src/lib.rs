@@ -6,6 +6,7 @@
     reason = "Rocket hands guards over by value"
 )]
 
+mod client;
 mod cookie;
 mod csrf;
 mod dashboard;
@@ -30,6 +31,8 @@ mod static_files;
 mod templates;
 mod wait;
 
+pub use client::Proxies;
+pub use error::Instead;
 pub use headers::headers;
 pub use judge::Judge;
 pub use keys::Keys;
@@ -39,8 +42,8 @@ pub use site::Site;
 pub use static_files::StaticFiles;
 pub use templates::{Pages, PagesError};
 
-/// Every page. They need, managed by Rocket: [`Site`], the acts `Login`, `Register`, `Logout`, `Resume` and `Ready`,
-/// [`Judge`], [`Recording`] and `Arc<dyn Users>`; and [`Pages`] attached.
+/// Every page. They need, managed by Rocket: [`Site`], [`Proxies`], the acts `Login`, `Register`, `Logout`, `Resume` and
+/// `Ready`, [`Judge`], [`Recording`] and `Arc<dyn Users>`; and [`Pages`] attached.
 pub fn routes() -> Vec<rocket::Route> {
     rocket::routes![
         home::get,

@@ -4,6 +4,8 @@ use rocket::request::Request;
 use vestibule_domain::ports::{Clock, Events};
 use vestibule_domain::{Event, EventKind, RequestId};
 
+use crate::client;
+
 /// Where pages note what no act knows of.
 pub struct Recording {
     /// What notes it.
@@ -28,7 +30,7 @@ pub(crate) fn record(req: &Request<'_>, kind: EventKind, facts: Vec<(&'static st
         kind,
         request: name(req),
         user: None,
-        address: req.client_ip(),
+        address: client::address(req),
         facts,
     });
 }

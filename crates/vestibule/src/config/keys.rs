@@ -1,10 +1,12 @@
 //! The one table of keys.
 
+use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::time::Duration;
 
 use humantime::{format_duration, parse_duration};
+use ipnet::IpNet;
 use secrecy::ExposeSecret;
 use url::Url;
 use vestibule_redis::Address;
@@ -78,6 +80,68 @@ pub(super) const KEYS: &[Key] = &[
             Some(folder) => folder.display().to_string(),
             None => "unset, so the built-in ones".to_owned(),
         },
+    },
+    Key {
+        name: "server.trusted_proxies",
+        expected: "addresses or networks, such as 10.0.0.7 or 10.0.0.0/8, with commas between them",
+        read: |config, text| set(&mut config.server.trusted_proxies, networks(text)),
+        found: quoted,
+        show: |config| match config.server.trusted_proxies.as_slice() {
+            [] => "none".to_owned(),
+            some => some
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+                .join(", "),
+        },
+    },
+    Key {
+        name: "server.header_timeout",
+        expected: "a time from 10ms to 1m",
+        read: |config, text| set(&mut config.server.header_timeout, time(text, TIMEOUTS)),
+        found: quoted,
+        show: |config| format_duration(config.server.header_timeout).to_string(),
+    },
+    Key {
+        name: "server.body_timeout",
+        expected: "a time from 10ms to 1m",
+        read: |config, text| set(&mut config.server.body_timeout, time(text, TIMEOUTS)),
+        found: quoted,
+        show: |config| format_duration(config.server.body_timeout).to_string(),
+    },
+    Key {
+        name: "server.idle_timeout",
+        expected: "a time from 10ms to 1h",
+        read: |config, text| {
+            let any = Duration::from_millis(10)..=Duration::from_hours(1);
+            set(&mut config.server.idle_timeout, time(text, any))
+        },
+        found: quoted,
+        show: |config| format_duration(config.server.idle_timeout).to_string(),
+    },
+    Key {
+        name: "server.max_connections",
+        expected: "a number from 1 to 1000000",
+        read: |config, text| {
+            set(
+                &mut config.server.max_connections,
+                number(text, 1..=1_000_000),
+            )
+        },
+        found: quoted,
+        show: |config| config.server.max_connections.to_string(),
+    },
+    Key {
+        name: "server.max_connections_per_address",
+        expected: "a number from 1 to 1000000",
+        read: |config, text| {
+            set(
+                &mut config.server.max_connections_per_address,
+                number(text, 1..=1_000_000),
+            )
+        },
+        found: quoted,
+        show: |config| config.server.max_connections_per_address.to_string(),
     },
     Key {
         name: "database.url",
@@ -417,6 +481,18 @@ pub(super) fn shown_size(size_kib: u64) -> String {
         .find(|&(_, kib)| size_kib.is_multiple_of(kib) && size_kib > 0);
     let (unit, kib) = unit.unwrap_or(("KiB", 1));
     format!("{}{unit}", size_kib / kib)
+}
+
+/// No text, no networks.
+fn networks(text: &str) -> Option<Vec<IpNet>> {
+    if text.trim().is_empty() {
+        return Some(Vec::new());
+    }
+    let network = |text: &str| {
+        let address = || text.parse::<IpAddr>().ok().map(IpNet::from);
+        text.parse().ok().or_else(address)
+    };
+    text.split(',').map(str::trim).map(network).collect()
 }
 
 fn public_url(text: &str) -> Option<Url> {

@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use ipnet::IpNet;
 use secrecy::SecretString;
 use url::Url;
 use vestibule_domain::{Limit, ThrottleLimits};
@@ -21,6 +22,18 @@ pub struct Server {
     pub public_url: Option<Url>,
     /// A folder whose templates and static files replace the built-in ones.
     pub templates: Option<PathBuf>,
+    /// The proxies that are believed about whom they speak for.
+    pub trusted_proxies: Vec<IpNet>,
+    /// How long the head of a request may take.
+    pub header_timeout: Duration,
+    /// How long the body of a request may take, and how long an answer may wait to be taken.
+    pub body_timeout: Duration,
+    /// How long a connection is kept for the next request.
+    pub idle_timeout: Duration,
+    /// The most connections at a time.
+    pub max_connections: u32,
+    /// The most of them by one address, or by one /64 of IPv6.
+    pub max_connections_per_address: usize,
 }
 
 impl Default for Server {
@@ -30,6 +43,13 @@ impl Default for Server {
             port: 8000,
             public_url: None,
             templates: None,
+            trusted_proxies: Vec::new(),
+            header_timeout: Duration::from_secs(10),
+            body_timeout: Duration::from_secs(15),
+            // Longer than proxies keep theirs, 60 s mostly: a request on a connection that we close is lost.
+            idle_timeout: Duration::from_secs(75),
+            max_connections: 4096,
+            max_connections_per_address: 128,
         }
     }
 }

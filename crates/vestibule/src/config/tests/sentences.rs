@@ -110,7 +110,9 @@ fn a_bad_value_found_later() {
 fn an_unknown_name() {
     let sections = "there are: secret_key, [server], [database], [sessions], [passwords], [throttle], \
                     [registration], [events], [log]";
-    let server = "in [server] there are: address, port, public_url, templates";
+    let server = "in [server] there are: address, port, public_url, templates, trusted_proxies, \
+                  header_timeout, body_timeout, idle_timeout, max_connections, \
+                  max_connections_per_address";
     let in_file = [
         ("[server]\nprot = 1", "server.prot", server),
         ("\"server.port\" = 1", "server.port", server),
@@ -119,7 +121,7 @@ fn an_unknown_name() {
         (
             "[log]\nsecret_key = 'hunter2'",
             "log.secret_key",
-            "in [log] there are: level",
+            "in [log] there are: level, format",
         ),
     ];
     for (file, key, help) in in_file {
