@@ -55,7 +55,7 @@ impl Kept {
         let mut config = Config::default();
         config.database.url = database.into();
         config.sessions.url = sessions.map(Into::into);
-        config.secret_key = Some("a key for benches, of 32 characters".into());
+        config.secret_key = Some("a-key-for-benches-of-32-characters".into());
         let app = App::with(&config).await;
 
         let sql = Sql::connect(database, &config.database.options())

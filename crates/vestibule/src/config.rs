@@ -7,6 +7,7 @@
 
 mod keys;
 mod layers;
+mod secrets;
 mod sections;
 #[cfg(test)]
 mod tests;
@@ -19,13 +20,14 @@ use std::path::Path;
 use figment::Source;
 use figment::value::Value;
 use humantime::format_duration;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 use thiserror::Error;
 use url::Url;
 use vestibule_domain::Outage;
 use vestibule_sql::Place;
 
 use self::keys::KEYS;
+pub use self::secrets::Secrets;
 pub use self::sections::{Database, Level, Log, Mode, Passwords, Registration, Server, Sessions};
 
 /// Every setting. Fields may be changed freely, in tests above all: only
@@ -44,8 +46,8 @@ pub struct Config {
     pub registration: Registration,
     /// What is written down.
     pub log: Log,
-    /// What other keys are derived from. `None`: to be made on first run.
-    pub secret_key: Option<SecretString>,
+    /// What signs the tokens in forms. `None`: to be made on first run.
+    pub secret_key: Option<Secrets>,
     /// Where each key was set; a key that kept its default is missing.
     sources: BTreeMap<&'static str, Source>,
 }

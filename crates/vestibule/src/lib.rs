@@ -18,7 +18,6 @@ use rocket::config::{Ident, LogLevel, Shutdown, Sig};
 use rocket::data::{Limits, ToByteUnit};
 use rocket::figment::Figment;
 use rocket::{Build, Rocket};
-use secrecy::SecretString;
 use tracing::warn;
 use url::Host;
 use vestibule_argon2::{Argon2Passwords, Cost};
@@ -28,8 +27,9 @@ use vestibule_domain::{
 };
 use vestibule_redis::RedisSessions;
 use vestibule_sql::{Place, SqlSessions, SqlUsers};
-use vestibule_web::{Judge, MethodAsSent, Pages, Site};
+use vestibule_web::{Judge, Keys, MethodAsSent, Pages, Site};
 
+use config::Secrets;
 use stores::{database, pending_migrations, place, redis, unusable};
 
 pub use clock::SystemClock;
@@ -47,7 +47,7 @@ pub async fn rocket(config: &Config, clock: Arc<dyn Clock>) -> Result<Rocket<Bui
     check_secret_key(config)?;
     // What can be refused without a trace has been, by now.
     let sql = database(config).await?;
-    let site = Site::new(&config.public_url(), secret_key(config)?);
+    let site = Site::new(&config.public_url(), keys(config)?);
     sql.migrate().await.map_err(|e| unusable(config, &e))?;
     let redis = redis(config).await?;
     warn_of(config, &site);
@@ -184,11 +184,12 @@ pub fn claim_port(config: &mut Config) -> Result<(), BadConfig> {
     }
 }
 
-fn secret_key(config: &Config) -> Result<SecretString, BadConfig> {
-    match &config.secret_key {
-        Some(key) => Ok(key.clone()),
-        None => secret_key::keep(folder(config)?.as_deref()).map_err(|e| bad_key(config, &e)),
-    }
+fn keys(config: &Config) -> Result<Keys, BadConfig> {
+    let Secrets { first, older } = match &config.secret_key {
+        Some(secrets) => secrets.clone(),
+        None => secret_key::keep(folder(config)?.as_deref()).map_err(|e| bad_key(config, &e))?,
+    };
+    Ok(Keys::new(first, older))
 }
 
 fn check_secret_key(config: &Config) -> Result<(), BadConfig> {

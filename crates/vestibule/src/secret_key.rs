@@ -2,20 +2,22 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use secrecy::SecretString;
 use vestibule_domain::Secret;
+
+use crate::config::Secrets;
 
 const FILE: &str = "secret.key";
 
-/// The key in `folder`, made there if there is none yet. Without a folder it lasts as long as this process.
+/// The key in `folder`, and older ones that an operator left below it; made there if there is none yet. Without a folder
+/// it lasts as long as this process.
 ///
 /// Of several processes that start at once, one makes the key and all get it.
 ///
 /// # Errors
 /// When the file cannot be read or made, or others may read it.
-pub(crate) fn keep(folder: Option<&Path>) -> io::Result<SecretString> {
+pub(crate) fn keep(folder: Option<&Path>) -> io::Result<Secrets> {
     let Some(folder) = folder else {
-        return fresh().map(SecretString::from);
+        return fresh().map(|key| key.as_str().into());
     };
     let path = path(folder);
     if !path.try_exists()? {
@@ -62,7 +64,7 @@ fn fresh() -> io::Result<String> {
         .map_err(|e| io::Error::other(e.chain()))
 }
 
-fn read(path: &Path) -> io::Result<SecretString> {
+fn read(path: &Path) -> io::Result<Secrets> {
     let refuse = |why: String| io::Error::other(format!("{} {why}", path.display()));
     #[cfg(unix)]
     {
@@ -75,11 +77,8 @@ fn read(path: &Path) -> io::Result<SecretString> {
         }
     }
     let text = fs::read_to_string(path).map_err(|e| refuse(format!("cannot be read: {e}")))?;
-    let key = text.trim();
-    if key.len() < 32 {
-        return Err(refuse("has fewer than 32 characters".to_owned()));
-    }
-    Ok(key.into())
+    Secrets::parse(&text)
+        .ok_or_else(|| refuse("has a key of fewer than 32 characters, or none".to_owned()))
 }
 
 #[cfg(test)]
@@ -100,7 +99,7 @@ mod tests {
                 .collect();
             starts
                 .into_iter()
-                .map(|start| start.join().unwrap().expose_secret().to_owned())
+                .map(|start| start.join().unwrap().first.expose_secret().to_owned())
                 .collect()
         });
         assert!(keys.iter().all(|key| *key == keys[0] && key.len() == 43));
@@ -137,8 +136,24 @@ mod tests {
     }
 
     #[test]
+    fn a_new_key_may_stand_above_the_one_that_was_made() {
+        let folder = TempDir::new().unwrap();
+        let made = keep(Some(folder.path())).unwrap().first;
+        let path = folder.path().join(FILE);
+        let new = "n".repeat(32);
+        fs::write(&path, format!("{new}\n{}\n", made.expose_secret())).unwrap();
+        let keys = keep(Some(folder.path())).unwrap();
+        assert_eq!(keys.first.expose_secret(), new);
+        assert_eq!(keys.older.len(), 1);
+        assert_eq!(keys.older[0].expose_secret(), made.expose_secret());
+
+        fs::write(&path, format!("{new}\nshort\n")).unwrap();
+        assert!(keep(Some(folder.path())).is_err());
+    }
+
+    #[test]
     fn without_a_folder_each_key_is_another() {
-        let key = || keep(None).unwrap().expose_secret().to_owned();
+        let key = || keep(None).unwrap().first.expose_secret().to_owned();
         assert_ne!(key(), key());
     }
 }

@@ -16,6 +16,7 @@ mod login;
 mod logout;
 mod moving;
 mod register;
+mod secrets;
 mod server;
 mod session;
 mod storm;

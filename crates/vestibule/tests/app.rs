@@ -32,7 +32,7 @@ pub(crate) fn cheap() -> Config {
     config.database.acquire_timeout = Duration::from_secs(20);
     config.database.answer_timeout = Duration::from_secs(20);
     config.sessions.timeout = Duration::from_secs(20);
-    config.secret_key = Some("a key for tests, of 32 characters".into());
+    config.secret_key = Some("a-key-for-tests-of-32-characters-or-more".into());
     config.passwords.memory_kib = 8;
     config.passwords.iterations = 1;
     config

@@ -165,7 +165,10 @@ async fn killed_on_its_way_to_postgres_it_ends_as_if_never_killed() {
     let to = crate::kept::on_servers::database();
     let variables = [
         ("VESTIBULE_DATABASE__URL", to.as_str()),
-        ("VESTIBULE_SECRET_KEY", "a key for tests, of 32 characters"),
+        (
+            "VESTIBULE_SECRET_KEY",
+            "a-key-for-tests-of-32-characters-or-more",
+        ),
     ];
     let arguments = ["move", "--from", "sqlite://from.db"];
     let mut schema = program(folder.path(), &variables);

@@ -25,7 +25,10 @@ impl Server {
             program
                 .env("VESTIBULE_DATABASE__URL", database)
                 .env("VESTIBULE_SESSIONS__URL", sessions)
-                .env("VESTIBULE_SECRET_KEY", "a key for tests, of 32 characters")
+                .env(
+                    "VESTIBULE_SECRET_KEY",
+                    "a-key-for-tests-of-32-characters-or-more",
+                )
                 // How busy the machine is that runs the tests is not what these test.
                 .env("VESTIBULE_DATABASE__ACQUIRE_TIMEOUT", "20s")
                 .env("VESTIBULE_DATABASE__ANSWER_TIMEOUT", "20s")

@@ -1,13 +1,7 @@
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use hmac::{Hmac, KeyInit, Mac};
 use rocket::http::Status;
 use rocket::request::{FromRequest, Outcome, Request};
-use secrecy::ExposeSecret;
-use sha2::Sha256;
 use vestibule_domain::Secret;
 
-use crate::Site;
 use crate::cookie;
 use crate::guard::site;
 use crate::refusal::report;
@@ -19,6 +13,8 @@ use crate::refusal::report;
 /// Sheet, "HMAC-based token".
 pub(crate) struct Csrf(pub String);
 
+const PURPOSE: &str = "vestibule form";
+
 #[rocket::async_trait]
 impl<'r> FromRequest<'r> for Csrf {
     type Error = ();
@@ -26,13 +22,14 @@ impl<'r> FromRequest<'r> for Csrf {
     async fn from_request(req: &'r Request<'_>) -> Outcome<Self, ()> {
         let site = site(req);
         if let Some(binding) = binding(req) {
-            return Outcome::Success(Self(sign(site, &binding)));
+            return Outcome::Success(Self(site.keys.sign(PURPOSE, &binding)));
         }
         // As unguessable as a session's, and nothing else.
         match Secret::random() {
             Ok(random) => {
                 let value = random.expose();
-                let token = sign(site, &format!("{}={value}", site.visitor_cookie()));
+                let binding = format!("{}={value}", site.visitor_cookie());
+                let token = site.keys.sign(PURPOSE, &binding);
                 site.add(req.cookies(), site.visitor_cookie(), value, None);
                 Outcome::Success(Self(token))
             }
@@ -46,11 +43,8 @@ impl<'r> FromRequest<'r> for Csrf {
 /// # Errors
 /// 403 when it does not.
 pub(crate) fn check(req: &Request<'_>, token: &str) -> Result<(), Status> {
-    let genuine = binding(req).is_some_and(|binding| {
-        URL_SAFE_NO_PAD
-            .decode(token)
-            .is_ok_and(|tag| mac(site(req), &binding).verify_slice(&tag).is_ok())
-    });
+    let keys = &site(req).keys;
+    let genuine = binding(req).is_some_and(|binding| keys.is_signed(PURPOSE, &binding, token));
     genuine.then_some(()).ok_or(Status::Forbidden)
 }
 
@@ -60,17 +54,4 @@ fn binding(req: &Request<'_>) -> Option<String> {
     [site.session_cookie(), site.visitor_cookie()]
         .into_iter()
         .find_map(|name| cookie::value(req, name).map(|value| format!("{name}={value}")))
-}
-
-fn sign(site: &Site, binding: &str) -> String {
-    URL_SAFE_NO_PAD.encode(mac(site, binding).finalize().into_bytes())
-}
-
-fn mac(site: &Site, binding: &str) -> Hmac<Sha256> {
-    let mut mac = <Hmac<Sha256> as KeyInit>::new_from_slice(site.key.expose_secret().as_bytes())
-        .unwrap_or_else(|_| unreachable!("HMAC takes a key of any length"));
-    // The purpose, so that no other use of the key makes the same tag.
-    mac.update(b"vestibule form\0");
-    mac.update(binding.as_bytes());
-    mac
 }

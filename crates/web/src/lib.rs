@@ -16,6 +16,7 @@ mod headers;
 mod health;
 mod home;
 mod judge;
+mod keys;
 mod login;
 mod logout;
 mod method;
@@ -28,6 +29,7 @@ mod templates;
 
 pub use headers::headers;
 pub use judge::Judge;
+pub use keys::Keys;
 pub use method::MethodAsSent;
 pub use site::Site;
 pub use static_files::StaticFiles;

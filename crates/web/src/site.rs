@@ -2,8 +2,9 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use rocket::http::{Cookie, CookieJar, SameSite};
-use secrecy::SecretString;
 use url::{Host, Url};
+
+use crate::Keys;
 
 /// What the pages have to know about where they stand.
 pub struct Site {
@@ -12,12 +13,12 @@ pub struct Site {
     /// Whether cookies may be `Secure`, and so carry the prefix that binds them to this host.
     secure: bool,
     /// What signs the tokens in forms.
-    pub(crate) key: SecretString,
+    pub(crate) keys: Keys,
 }
 
 impl Site {
-    /// A site that visitors reach at `public_url`, with a key that nobody else has and every instance shares.
-    pub fn new(public_url: &Url, key: SecretString) -> Self {
+    /// A site that visitors reach at `public_url`, with keys that nobody else has and every instance shares.
+    pub fn new(public_url: &Url, keys: Keys) -> Self {
         let mut origins = vec![public_url.origin().ascii_serialization()];
         let mut here = public_url.clone();
         if is_loopback(public_url) {
@@ -31,7 +32,7 @@ impl Site {
         Self {
             origins,
             secure: public_url.scheme() == "https" || is_loopback(public_url),
-            key,
+            keys,
         }
     }
 
@@ -130,7 +131,7 @@ mod tests {
             ("http://192.168.1.5:8000", false),
             ("http://localhost.example.com", false),
         ] {
-            let site = Site::new(&Url::parse(url).unwrap(), "key".into());
+            let site = Site::new(&Url::parse(url).unwrap(), Keys::new("key".into(), vec![]));
             assert_eq!(site.is_secure(), secure, "{url}");
         }
     }

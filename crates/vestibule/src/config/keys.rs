@@ -10,7 +10,7 @@ use url::Url;
 use vestibule_redis::Address;
 use vestibule_sql::Place;
 
-use super::{Config, Level, Mode};
+use super::{Config, Level, Mode, Secrets};
 
 /// A key, and all there is to know of it.
 pub(super) struct Key {
@@ -29,14 +29,11 @@ pub(super) struct Key {
 pub(super) const KEYS: &[Key] = &[
     Key {
         name: "secret_key",
-        expected: "a text of at least 32 characters",
-        read: |config, text| {
-            let long = text.chars().count() >= 32;
-            set(&mut config.secret_key, long.then(|| Some(text.into())))
-        },
-        found: |text| format!("a text of length {}", text.chars().count()),
-        show: |config| match config.secret_key {
-            Some(_) => "********".to_owned(),
+        expected: "a text of at least 32 characters, or several of them,",
+        read: |config, text| set(&mut config.secret_key, Secrets::parse(text).map(Some)),
+        found: Secrets::found,
+        show: |config| match &config.secret_key {
+            Some(secrets) => hidden(secrets),
             None => "made on first run".to_owned(),
         },
     },
@@ -318,6 +315,14 @@ fn scheme(text: &str) -> String {
     match text.split_once("://") {
         Some((scheme, _)) => format!("a {}: URL", scheme.escape_debug()),
         None => "something else".to_owned(),
+    }
+}
+
+/// How many secrets there are, and no more.
+fn hidden(secrets: &Secrets) -> String {
+    match secrets.older.len() {
+        0 => "********".to_owned(),
+        older => format!("******** and {older} older"),
     }
 }
 

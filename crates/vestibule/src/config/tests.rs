@@ -80,21 +80,22 @@ fn numbers_may_be_written_as_text_and_texts_as_numbers() {
     assert_eq!(load("server.port = \"80\"", &[]).unwrap().server.port, 80);
     let digits = "12345678901234567890123456789012";
     let config = by_variable("VESTIBULE_SECRET_KEY", digits).unwrap();
-    assert_eq!(config.secret_key.unwrap().expose_secret(), digits);
+    assert_eq!(config.secret_key.unwrap().first.expose_secret(), digits);
 }
 
 #[test]
 fn a_variable_stays_the_text_that_it_is() {
     for text in [
-        "[\"a\", \"b\"]                        ",
-        "# not a comment                 ",
+        "[\"a\", \"b\"]  ",
+        "# not a comment  ",
         "\"quoted, and the quotes are kept\"",
-        "'single' and {a = 1} and true   ",
-        "true                            ",
+        "'single' and {a = 1} and true  ",
+        "true  ",
         "  with a line\nthat breaks in two  ",
     ] {
-        let config = by_variable("VESTIBULE_SECRET_KEY", text).unwrap();
-        assert_eq!(config.secret_key.unwrap().expose_secret(), text);
+        let url = format!("sqlite:{text}");
+        let config = by_variable("VESTIBULE_DATABASE__URL", &url).unwrap();
+        assert_eq!(config.database.url.expose_secret(), url);
     }
 }
 
@@ -189,7 +190,10 @@ fn a_variable_may_name_a_file_with_the_value() {
     };
 
     let config = from(&[("VESTIBULE_SECRET_KEY_FILE", "key")]).unwrap();
-    assert_eq!(config.secret_key.as_ref().unwrap().expose_secret(), key);
+    assert_eq!(
+        config.secret_key.as_ref().unwrap().first.expose_secret(),
+        key
+    );
     assert_eq!(config.source_of("secret_key"), "VESTIBULE_SECRET_KEY_FILE");
 
     let said = sentence(from(&[("VESTIBULE_SECRET_KEY_FILE", "none")]));
@@ -204,6 +208,30 @@ fn a_variable_may_name_a_file_with_the_value() {
     assert!(said.contains("are both set"), "{said}");
     let said = sentence(from(&[("VESTIBULE_SECRET_KEYS_FILE", "key")]));
     assert!(said.contains("is not a key of Vestibule"), "{said}");
+}
+
+#[test]
+fn a_secret_key_may_be_followed_by_older_ones() {
+    let (new, old, older) = ("n".repeat(32), "o".repeat(32), "p".repeat(40));
+    for text in [
+        format!("{new},{old} {older}"),
+        format!("{new}\n{old}\r\n{older}\n"),
+        format!(" {new} , {old} ,, {older}, "),
+    ] {
+        let config = by_variable("VESTIBULE_SECRET_KEY", &text).unwrap();
+        assert_eq!(value(&config, "secret_key"), "******** and 2 older");
+        assert!(!format!("{config:?}").contains(&old));
+        let secrets = config.secret_key.unwrap();
+        assert_eq!(secrets.first.expose_secret(), new);
+        let exposed: Vec<_> = secrets
+            .older
+            .iter()
+            .map(ExposeSecret::expose_secret)
+            .collect();
+        assert_eq!(exposed, [&old, &older]);
+    }
+    let said = sentence(by_variable("VESTIBULE_SECRET_KEY", &format!("{new},short")));
+    assert!(said.contains("2 texts, the shortest of length 5"), "{said}");
 }
 
 #[test]

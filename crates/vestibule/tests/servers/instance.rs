@@ -8,7 +8,10 @@ use crate::http::{Page, Person};
 use crate::server::{Server, signal};
 
 /// What all instances share.
-pub(crate) const KEY: (&str, &str) = ("VESTIBULE_SECRET_KEY", "a key for tests, of 32 characters");
+pub(crate) const KEY: (&str, &str) = (
+    "VESTIBULE_SECRET_KEY",
+    "a-key-for-tests-of-32-characters-or-more",
+);
 
 /// A Vestibule with a folder of its own, on stores that it shares.
 pub(crate) struct Instance {

@@ -21,8 +21,14 @@ fn each_key_has_its_edges() {
     let x = |n| "x".repeat(n);
     edges(
         "VESTIBULE_SECRET_KEY",
-        &[&x(32), &"é".repeat(32)],
-        &[&x(31), &"é".repeat(31), ""],
+        &[&x(32), &"é".repeat(32), &format!("{},{}", x(32), x(33))],
+        &[
+            &x(31),
+            &"é".repeat(31),
+            "",
+            ",",
+            &format!("{} {}", x(32), x(31)),
+        ],
     );
     edges(
         "VESTIBULE_SERVER__ADDRESS",

@@ -40,7 +40,7 @@ fn a_bad_value_in_a_variable() {
         (
             ("SECRET_KEY", "hunter2"),
             "secret_key (set by VESTIBULE_SECRET_KEY) is a text of length 7, \
-             but a text of at least 32 characters is expected",
+             but a text of at least 32 characters, or several of them, is expected",
         ),
     ];
     for ((name, text), expected) in cases {
