@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
-use crate::Username;
+use crate::{Outage, Username};
 
 /// What attempts are counted by: an account, an address, a browser. A store sees a digest, so that what people type into
 /// the field for the name is kept nowhere.
@@ -69,6 +69,18 @@ pub fn network(address: IpAddr) -> IpAddr {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeviceId(pub [u8; 16]);
 
+impl DeviceId {
+    /// A new one.
+    ///
+    /// # Errors
+    /// [`Outage`] when the system has no randomness to give.
+    pub fn random() -> Result<Self, Outage> {
+        let mut bytes = [0; 16];
+        getrandom::fill(&mut bytes).map_err(Outage::during("naming a browser"))?;
+        Ok(Self(bytes))
+    }
+}
+
 /// How often something may fail before it has to wait, and for how long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limit {
@@ -82,6 +94,19 @@ pub struct Limit {
     pub off_after: Option<u32>,
     /// Attempts are forgotten when none was made for so long, unless they are off.
     pub forgotten_after: Duration,
+}
+
+impl Limit {
+    /// How long the next attempt waits once so many were made.
+    pub fn wait_after(&self, count: u32) -> Duration {
+        let Some(beyond) = count.checked_sub(self.free) else {
+            return Duration::ZERO;
+        };
+        let doubled = 2_u32.saturating_pow(beyond);
+        self.first_wait
+            .saturating_mul(doubled)
+            .min(self.longest_wait)
+    }
 }
 
 /// Whether an attempt may be made.

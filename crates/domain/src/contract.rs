@@ -6,6 +6,8 @@
     reason = "a test that lives in the library"
 )]
 
+mod attempts;
+
 use std::cell::Cell;
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -20,6 +22,8 @@ use crate::ports::{AddUserError, Passwords, Sessions, Users};
 use crate::{
     Password, PasswordHash, Session, SessionId, SessionToken, User, UserId, Username, Visit,
 };
+
+pub use attempts::attempts;
 
 const NOW: OffsetDateTime = datetime!(2026-11-23 12:00 UTC);
 

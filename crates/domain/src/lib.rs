@@ -19,6 +19,7 @@ mod register;
 mod resume;
 mod session;
 mod sign_in;
+mod throttle;
 mod user;
 mod username;
 
@@ -36,5 +37,6 @@ pub use register::{Register, RegisterError};
 pub use resume::Resume;
 pub use session::{Secret, Session, SessionId, SessionLimits, SessionToken};
 pub use sign_in::{Browser, NewSession, SignIn};
+pub use throttle::{Permit, Throttle, ThrottleLimits, Throttled};
 pub use user::{User, UserId, Visit};
 pub use username::{NotAUsername, Username};

@@ -1,9 +1,13 @@
 use std::sync::Arc;
+use std::time::Duration;
 
 use thiserror::Error;
 
-use crate::ports::{Passwords, Users};
-use crate::{Browser, NewSession, Outage, Password, PasswordHash, SignIn, User, UserId, Username};
+use crate::ports::{Events, Passwords, Users};
+use crate::{
+    Browser, Event, EventKind, NewSession, Outage, Password, PasswordHash, SignIn, Throttle,
+    Throttled, User, UserId, Username,
+};
 
 /// Signing in with a password.
 pub struct Login {
@@ -11,7 +15,11 @@ pub struct Login {
     pub users: Arc<dyn Users>,
     /// What checks the password.
     pub passwords: Arc<dyn Passwords>,
-    /// What follows once it is right.
+    /// What keeps guessing slow.
+    pub throttle: Throttle,
+    /// Where the outcome is noted.
+    pub events: Arc<dyn Events>,
+    /// What follows once the password is right.
     pub sign_in: SignIn,
 }
 
@@ -21,9 +29,28 @@ pub enum LoginError {
     /// Wrong password, or nobody by that name. Which of the two, the visitor is not told.
     #[error("Wrong username or password.")]
     Refused,
+    /// Too many wrong passwords: for so long none is looked at.
+    #[error("Too many wrong passwords.")]
+    TooSoon(Duration),
+    /// So many wrong passwords that none is looked at from a browser that the account does not know.
+    #[error(
+        "After too many wrong passwords, this name can be signed in to only from a browser that was used for it before. Ask \
+         whoever runs this site to allow others again."
+    )]
+    Off,
     /// The outside did not answer.
     #[error(transparent)]
     Outage(#[from] Outage),
+}
+
+impl From<Throttled> for LoginError {
+    fn from(throttled: Throttled) -> Self {
+        match throttled {
+            Throttled::TooSoon(wait) => Self::TooSoon(wait),
+            Throttled::Off => Self::Off,
+            Throttled::Outage(outage) => Self::Outage(outage),
+        }
+    }
 }
 
 impl Login {
@@ -31,14 +58,55 @@ impl Login {
     /// made anew.
     ///
     /// # Errors
-    /// [`LoginError::Refused`] takes as long for a stranger as for a wrong password (see [`Passwords::verify`]).
+    /// [`LoginError::Refused`] takes as long for a stranger as for a wrong password (see [`Passwords::verify`]);
+    /// [`LoginError::TooSoon`] and [`LoginError::Off`] cost no hash.
     pub async fn attempt(
         &self,
         username: &Username,
         password: Password,
         browser: &Browser,
     ) -> Result<NewSession, LoginError> {
-        let user = self.users.find_by_username(username).await?;
+        let guess = self.throttle.admit(username, browser).await?;
+        let (user, outcome) = match self.users.find_by_username(username).await {
+            Ok(user) => {
+                let id = user.as_ref().map(|user| user.id);
+                (id, self.check(user, password, browser).await)
+            }
+            Err(outage) => (None, Err(outage.into())),
+        };
+        let note = |kind, facts| {
+            let event = self.throttle.event(kind, user, browser);
+            self.events.record(Event { facts, ..event });
+        };
+        match &outcome {
+            Ok(_) => {
+                self.throttle.was_right(&guess).await;
+                match guess.number - 1 {
+                    0 => note(EventKind::LoginSucceeded, Vec::new()),
+                    wrong => {
+                        let facts = vec![("wrong before", wrong.to_string())];
+                        note(EventKind::LoginSucceededAfterFailures, facts);
+                    }
+                }
+            }
+            Err(LoginError::Outage(_)) => self.throttle.was_not_made(&guess).await,
+            Err(_) => {
+                let facts = vec![("wrong in a row", guess.number.to_string())];
+                note(EventKind::LoginFailed, facts);
+                if self.throttle.was_the_last(&guess) {
+                    note(EventKind::PasswordLocked, Vec::new());
+                }
+            }
+        }
+        outcome
+    }
+
+    async fn check(
+        &self,
+        user: Option<User>,
+        password: Password,
+        browser: &Browser,
+    ) -> Result<NewSession, LoginError> {
         let hash = user.as_ref().map(|user| user.password.clone());
         let matches = self.passwords.verify(password.clone(), hash).await?;
         let Some(user) = user.filter(|_| matches) else {
@@ -87,8 +155,11 @@ impl Login {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ports::{MockClock, MockPasswords, MockSessions, MockUsers};
-    use crate::{SessionLimits, SessionToken};
+    use crate::ports::{
+        MockAttempts, MockClock, MockEvents, MockPasswords, MockSessions, MockUsers,
+    };
+    use crate::throttle::testing::{granting, throttle};
+    use crate::{Claim, SessionLimits, SessionToken};
     use std::time::Duration;
     use time::macros::datetime;
 
@@ -105,7 +176,20 @@ mod tests {
 
     /// A mock without an expectation panics when it is called: what a test does not name must not happen.
     fn login(users: MockUsers, passwords: MockPasswords, sessions: MockSessions) -> Login {
+        let mut events = MockEvents::new();
+        events.expect_record().return_const(());
+        noted(users, passwords, sessions, granting(), events)
+    }
+
+    fn noted(
+        users: MockUsers,
+        passwords: MockPasswords,
+        sessions: MockSessions,
+        attempts: MockAttempts,
+        events: MockEvents,
+    ) -> Login {
         let users: Arc<dyn Users> = Arc::new(users);
+        let events: Arc<dyn Events> = Arc::new(events);
         let mut clock = MockClock::new();
         clock
             .expect_now()
@@ -113,9 +197,12 @@ mod tests {
         Login {
             users: Arc::clone(&users),
             passwords: Arc::new(passwords),
+            throttle: throttle(attempts, Arc::clone(&events)),
+            events: Arc::clone(&events),
             sign_in: SignIn {
                 users,
                 sessions: Arc::new(sessions),
+                events,
                 clock: Arc::new(clock),
                 limits: SessionLimits {
                     idle: Duration::from_hours(1),
@@ -297,5 +384,80 @@ mod tests {
         let login = login(users, passwords, MockSessions::new());
         let outcome = attempt(&login, &Browser::default()).await;
         assert!(matches!(outcome, Err(LoginError::Outage(_))));
+    }
+
+    /// Events that are noted in this order, and no others.
+    fn noting(kinds: &'static [EventKind]) -> MockEvents {
+        let mut events = MockEvents::new();
+        let mut order = mockall::Sequence::new();
+        for kind in kinds {
+            events
+                .expect_record()
+                .withf(move |event| event.kind == *kind)
+                .once()
+                .in_sequence(&mut order)
+                .return_const(());
+        }
+        events
+    }
+
+    fn claiming(claim: Claim) -> MockAttempts {
+        let mut attempts = MockAttempts::new();
+        attempts.expect_claim().returning(move |_, _, _| Ok(claim));
+        attempts
+    }
+
+    #[tokio::test]
+    async fn who_has_to_wait_costs_no_hash_and_no_look_at_the_account() {
+        let wait = Duration::from_secs(30);
+        for claim in [Claim::Wait(wait), Claim::Off] {
+            let login = noted(
+                MockUsers::new(),
+                MockPasswords::new(),
+                MockSessions::new(),
+                claiming(claim),
+                noting(&[EventKind::LoginOverLimit]),
+            );
+            let outcome = attempt(&login, &Browser::default()).await;
+            assert!(matches!(
+                (claim, outcome),
+                (Claim::Wait(_), Err(LoginError::TooSoon(_))) | (Claim::Off, Err(LoginError::Off))
+            ));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_guess_that_could_not_be_looked_at_is_not_counted() {
+        let mut users = MockUsers::new();
+        users
+            .expect_find_by_username()
+            .return_once(|_| Err(Outage::during("finding a user by name")("gone")));
+        let mut attempts = claiming(Claim::Granted(1));
+        attempts
+            .expect_take_back()
+            .times(2)
+            .returning(|_, _| Ok(()));
+        let login = noted(
+            users,
+            MockPasswords::new(),
+            MockSessions::new(),
+            attempts,
+            MockEvents::new(),
+        );
+        let outcome = attempt(&login, &Browser::default()).await;
+        assert!(matches!(outcome, Err(LoginError::Outage(_))));
+    }
+
+    #[tokio::test]
+    async fn the_last_wrong_password_that_there_is_is_noted_as_such() {
+        let login = noted(
+            knows(&ada()),
+            answering(false),
+            MockSessions::new(),
+            claiming(Claim::Granted(100)),
+            noting(&[EventKind::LoginFailed, EventKind::PasswordLocked]),
+        );
+        let outcome = attempt(&login, &Browser::default()).await;
+        assert!(matches!(outcome, Err(LoginError::Refused)));
     }
 }

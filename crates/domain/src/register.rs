@@ -1,9 +1,13 @@
 use std::sync::Arc;
+use std::time::Duration;
 
 use thiserror::Error;
 
-use crate::ports::{AddUserError, Clock, Passwords, Users};
-use crate::{Browser, NewPassword, NewSession, Outage, SignIn, User, UserId, Username};
+use crate::ports::{AddUserError, Clock, Events, Passwords, Users};
+use crate::{
+    Browser, EventKind, NewPassword, NewSession, Outage, Permit, SignIn, Throttle, Throttled, User,
+    UserId, Username,
+};
 
 /// Making an account, and signing its owner in.
 pub struct Register {
@@ -13,6 +17,10 @@ pub struct Register {
     pub users: Arc<dyn Users>,
     /// What hashes the password.
     pub passwords: Arc<dyn Passwords>,
+    /// What keeps accounts from being made by the thousand.
+    pub throttle: Throttle,
+    /// Where the new account is noted.
+    pub events: Arc<dyn Events>,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// What follows once the account is there.
@@ -25,6 +33,9 @@ pub enum RegisterError {
     /// Strangers may not register here.
     #[error("Registration is closed.")]
     Closed,
+    /// Too many accounts were asked for from there: for so long there is none.
+    #[error("Too many new accounts were asked for from where you are.")]
+    TooSoon(Duration),
     /// Somebody has this username.
     #[error("This username is taken. Choose another one.")]
     UsernameTaken,
@@ -34,19 +45,33 @@ pub enum RegisterError {
 }
 
 impl Register {
+    /// Lets somebody ask for an account, which costs work: judging the password, and hashing it.
+    ///
+    /// # Errors
+    /// [`RegisterError::Closed`], [`RegisterError::TooSoon`], [`RegisterError::Outage`].
+    pub async fn permit(&self, browser: &Browser) -> Result<Permit, RegisterError> {
+        if !self.open {
+            return Err(RegisterError::Closed);
+        }
+        self.throttle.permit(browser).await.map_err(|e| match e {
+            Throttled::TooSoon(wait) => RegisterError::TooSoon(wait),
+            // There is no such limit.
+            Throttled::Off => RegisterError::Closed,
+            Throttled::Outage(outage) => RegisterError::Outage(outage),
+        })
+    }
+
     /// Makes the account and starts its first session. Of two visitors racing for a username, one gets it.
     ///
     /// # Errors
     /// [`RegisterError`]; no hash is spent on a name that is taken already.
     pub async fn attempt(
         &self,
+        _permit: Permit,
         username: Username,
         password: NewPassword,
         browser: &Browser,
     ) -> Result<NewSession, RegisterError> {
-        if !self.open {
-            return Err(RegisterError::Closed);
-        }
         if self.users.find_by_username(&username).await?.is_some() {
             return Err(RegisterError::UsernameTaken);
         }
@@ -60,7 +85,11 @@ impl Register {
             previous_login: None,
         };
         match self.users.add(&user).await {
-            Ok(()) => Ok(self.sign_in.start(user.id, browser).await?),
+            Ok(()) => {
+                let event = browser.event(EventKind::UserCreated, user.since, Some(user.id));
+                self.events.record(event);
+                Ok(self.sign_in.start(user.id, browser).await?)
+            }
             Err(AddUserError::UsernameTaken) => Err(RegisterError::UsernameTaken),
             Err(AddUserError::Outage(outage)) => Err(outage.into()),
         }
@@ -70,9 +99,9 @@ impl Register {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ports::{MockClock, MockPasswords, MockSessions, MockUsers};
+    use crate::ports::{MockClock, MockEvents, MockPasswords, MockSessions, MockUsers};
+    use crate::throttle::testing::{granting, throttle};
     use crate::{Password, PasswordHash, SessionLimits};
-    use std::time::Duration;
     use time::macros::datetime;
 
     fn register(users: MockUsers, passwords: MockPasswords, sessions: MockSessions) -> Register {
@@ -82,14 +111,20 @@ mod tests {
             .expect_now()
             .return_const(datetime!(2026-11-23 12:00 UTC));
         let clock: Arc<dyn Clock> = Arc::new(clock);
+        let mut events = MockEvents::new();
+        events.expect_record().return_const(());
+        let events: Arc<dyn Events> = Arc::new(events);
         Register {
             open: true,
             users: Arc::clone(&users),
             passwords: Arc::new(passwords),
+            throttle: throttle(granting(), Arc::clone(&events)),
+            events: Arc::clone(&events),
             clock: Arc::clone(&clock),
             sign_in: SignIn {
                 users,
                 sessions: Arc::new(sessions),
+                events,
                 clock,
                 limits: SessionLimits {
                     idle: Duration::from_hours(1),
@@ -103,8 +138,9 @@ mod tests {
     async fn attempt(register: &Register) -> Result<NewSession, RegisterError> {
         let username = Username::parse("ada").unwrap();
         let password = NewPassword(Password::parse("correct horse battery").unwrap());
+        let permit = register.permit(&Browser::default()).await?;
         register
-            .attempt(username, password, &Browser::default())
+            .attempt(permit, username, password, &Browser::default())
             .await
     }
 

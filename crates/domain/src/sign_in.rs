@@ -2,8 +2,12 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::ports::{Clock, Sessions, Users};
-use crate::{DeviceId, Outage, RequestId, SessionLimits, SessionToken, UserId, Visit};
+use time::OffsetDateTime;
+
+use crate::ports::{Clock, Events, Sessions, Users};
+use crate::{
+    DeviceId, Event, EventKind, Outage, RequestId, SessionLimits, SessionToken, UserId, Visit,
+};
 
 /// What comes after proof, the same for every proof: the visit is noted and a new session starts.
 pub struct SignIn {
@@ -11,6 +15,8 @@ pub struct SignIn {
     pub users: Arc<dyn Users>,
     /// Where the session is kept.
     pub sessions: Arc<dyn Sessions>,
+    /// Where its start is noted.
+    pub events: Arc<dyn Events>,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// How long the session lasts.
@@ -31,6 +37,20 @@ pub struct Browser {
     pub device: Option<DeviceId>,
     /// The request's name.
     pub request: Option<RequestId>,
+}
+
+impl Browser {
+    /// An event of its making.
+    pub fn event(&self, kind: EventKind, at: OffsetDateTime, user: Option<UserId>) -> Event {
+        Event {
+            at,
+            kind,
+            request: self.request,
+            user,
+            address: self.address,
+            facts: Vec::new(),
+        }
+    }
 }
 
 /// A session that has just started.
@@ -62,6 +82,8 @@ impl SignIn {
         let token = SessionToken::random(user)?;
         let session = self.limits.start(user, now, browser.remember);
         self.sessions.start(token.id(), &session).await?;
+        self.events
+            .record(browser.event(EventKind::SessionCreated, now, Some(user)));
         Ok(NewSession {
             token,
             keep: browser.remember.then_some(self.limits.remembered),

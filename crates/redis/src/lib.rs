@@ -1,9 +1,11 @@
 //! Sessions for many instances, in Redis: one server, a Cluster, or whichever server Sentinel has made the primary.
 
 mod address;
+mod attempts;
 mod sentinel;
 mod sessions;
 
+use std::fmt::Write;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -21,6 +23,7 @@ use vestibule_domain::ports::Backend;
 use sentinel::Place;
 
 pub use address::{Address, NotAnAddress};
+pub use attempts::RedisAttempts;
 pub use sessions::RedisSessions;
 
 /// A Redis. It is connected to when it is first asked, and again whenever a connection has broken: an outage of Redis
@@ -265,6 +268,14 @@ impl Held {
         *at = Instant::now();
         Some((self.connection.clone()?, self.number))
     }
+}
+
+/// A digest, as it stands in a key.
+fn hex(digest: &[u8]) -> String {
+    digest.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 fn silence(limit: Duration) -> RedisError {

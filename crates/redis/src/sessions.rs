@@ -1,4 +1,3 @@
-use std::fmt::Write;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -7,7 +6,7 @@ use time::{Duration, OffsetDateTime};
 use vestibule_domain::ports::Sessions;
 use vestibule_domain::{Outage, Session, SessionId, UserId};
 
-use crate::Redis;
+use crate::{Redis, hex};
 
 /// [`Sessions`] in Redis, two keys of one slot:
 ///
@@ -70,10 +69,7 @@ impl RedisSessions {
 
 /// One call of `code` with both keys, the digest and `arguments`.
 fn script(code: &str, id: SessionId, arguments: &[impl ToRedisArgs]) -> Pipeline {
-    let digest = id.digest.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    });
+    let digest = hex(&id.digest);
     let user = id.user.0;
     let mut script = redis::pipe();
     script

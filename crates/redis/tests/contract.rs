@@ -16,7 +16,7 @@ use std::time::Duration;
 use time::OffsetDateTime;
 use vestibule_domain::ports::{Backend, Sessions};
 use vestibule_domain::{Session, SessionToken, UserId, contract};
-use vestibule_redis::{Address, Redis, RedisSessions};
+use vestibule_redis::{Address, Redis, RedisAttempts, RedisSessions};
 
 const TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -28,6 +28,7 @@ fn connect(url: &str) -> Arc<Redis> {
 async fn keeps_the_contract(url: &str, replicas: u8) {
     let redis = connect(url);
     redis.ping().await.unwrap();
+    contract::attempts(&RedisAttempts(Arc::clone(&redis))).await;
     let sessions = RedisSessions::new(redis, replicas);
     contract::sessions(&sessions, UserId::new(), UserId::new()).await;
     contract::ending_all_in_the_middle(&sessions, UserId::new(), 300).await;

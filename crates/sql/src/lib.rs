@@ -1,5 +1,6 @@
 //! The accounts, and the embedded default for sessions, in a SQL database: SeaORM on SQLite or Postgres.
 
+mod attempts;
 mod entity;
 pub mod flask;
 #[cfg(feature = "testing")]
@@ -25,6 +26,7 @@ use vestibule_domain::Outage;
 use vestibule_domain::ports::Backend;
 use vestibule_migrations::Migrator;
 
+pub use attempts::SqlAttempts;
 #[cfg(feature = "testing")]
 pub use fresh::create_database;
 pub use place::Place;

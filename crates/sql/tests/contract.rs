@@ -7,7 +7,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 use vestibule_domain::ports::{AddUserError, Backend, Users};
 use vestibule_domain::{Outage, contract};
-use vestibule_sql::{Options, Sql, SqlSessions, SqlUsers, pending_migrations};
+use vestibule_sql::{Options, Sql, SqlAttempts, SqlSessions, SqlUsers, pending_migrations};
 
 #[cfg(feature = "servers")]
 #[path = "../../vestibule/tests/containers.rs"]
@@ -60,6 +60,14 @@ async fn sqlite_keeps_the_sessions_contract() {
     let (on_disk, _folder) = file().await;
     for sql in [memory().await, on_disk] {
         keeps_the_sessions_contract(sql).await;
+    }
+}
+
+#[tokio::test]
+async fn sqlite_keeps_the_attempts_contract() {
+    let (on_disk, _folder) = file().await;
+    for sql in [memory().await, on_disk] {
+        contract::attempts(&SqlAttempts(sql)).await;
     }
 }
 

@@ -5,7 +5,7 @@
 //! `VESTIBULE_SERVER__PORT`; `VESTIBULE_SERVER__PORT_FILE` names a file with the
 //! value in it. All may stay away: the defaults run.
 
-mod keys;
+pub(crate) mod keys;
 mod layers;
 mod secrets;
 mod sections;
@@ -28,7 +28,9 @@ use vestibule_sql::Place;
 
 use self::keys::KEYS;
 pub use self::secrets::Secrets;
-pub use self::sections::{Database, Level, Log, Mode, Passwords, Registration, Server, Sessions};
+pub use self::sections::{
+    Database, Level, Log, Mode, Passwords, Registration, Server, Sessions, Throttle,
+};
 
 /// Every setting. Fields may be changed freely, in tests above all: only
 /// [`Config::load`] checks them.
@@ -42,6 +44,8 @@ pub struct Config {
     pub sessions: Sessions,
     /// What a password must be, and what hashing it costs.
     pub passwords: Passwords,
+    /// How often passwords may be guessed.
+    pub throttle: Throttle,
     /// Who may make an account.
     pub registration: Registration,
     /// What is written down.
@@ -144,6 +148,23 @@ impl Config {
             let iterations = format!("{} is {iterations}", self.named("passwords.iterations"));
             let expected = format!("at least {least}, since {iterations},");
             return Err(self.bad("passwords.memory_kib", memory_kib, expected));
+        }
+
+        let Throttle {
+            free,
+            first_wait,
+            longest_wait,
+            off_after,
+            ..
+        } = self.throttle;
+        if longest_wait < first_wait {
+            let expected = at_least(first_wait, self.named("throttle.first_wait"));
+            let found = format_duration(longest_wait);
+            return Err(self.bad("throttle.longest_wait", found, expected));
+        }
+        if off_after < free {
+            let expected = format!("at least {free}, as {},", self.named("throttle.free"));
+            return Err(self.bad("throttle.off_after", off_after, expected));
         }
 
         if self.secret_key.is_none() && self.place().is_ok_and(|place| place == Place::Server) {

@@ -3,11 +3,13 @@
 mod clock;
 pub mod config;
 mod drain;
+mod events;
 pub mod health;
 pub mod import;
 mod secret_key;
 mod stores;
 pub mod transfer;
+mod warnings;
 
 use std::io;
 use std::net::TcpListener;
@@ -21,15 +23,16 @@ use rocket::{Build, Rocket};
 use tracing::warn;
 use url::Host;
 use vestibule_argon2::{Argon2Passwords, Cost};
-use vestibule_domain::ports::{Backend, Clock, Passwords, Sessions, Users};
+use vestibule_domain::ports::{Attempts, Backend, Clock, Events, Passwords, Sessions, Users};
 use vestibule_domain::{
-    Login, Logout, PasswordPolicy, Ready, Register, Resume, SessionLimits, SignIn,
+    Login, Logout, PasswordPolicy, Ready, Register, Resume, SessionLimits, SignIn, Throttle,
 };
-use vestibule_redis::RedisSessions;
-use vestibule_sql::{Place, SqlSessions, SqlUsers};
+use vestibule_redis::{RedisAttempts, RedisSessions};
+use vestibule_sql::{Place, SqlAttempts, SqlSessions, SqlUsers};
 use vestibule_web::{Judge, Keys, MethodAsSent, Pages, Site};
 
 use config::Secrets;
+use events::Recorder;
 use stores::{database, pending_migrations, place, redis, unusable};
 
 pub use clock::SystemClock;
@@ -60,6 +63,17 @@ pub async fn rocket(config: &Config, clock: Arc<dyn Clock>) -> Result<Rocket<Bui
         )),
         None => Arc::new(SqlSessions(sql.clone())),
     };
+    let attempts: Arc<dyn Attempts> = match &redis {
+        Some(redis) => Arc::new(RedisAttempts(Arc::clone(redis))),
+        None => Arc::new(SqlAttempts(sql.clone())),
+    };
+    let events: Arc<dyn Events> = Arc::new(Recorder {});
+    let throttle = Throttle {
+        attempts,
+        events: Arc::clone(&events),
+        clock: Arc::clone(&clock),
+        limits: config.throttle.limits(),
+    };
     let mut backends: Vec<Arc<dyn Backend>> = vec![Arc::new(sql)];
     backends.extend(redis.map(|redis| redis as Arc<dyn Backend>));
     let limits = SessionLimits {
@@ -70,6 +84,7 @@ pub async fn rocket(config: &Config, clock: Arc<dyn Clock>) -> Result<Rocket<Bui
     let sign_in = || SignIn {
         users: Arc::clone(&users),
         sessions: Arc::clone(&sessions),
+        events: Arc::clone(&events),
         clock: Arc::clone(&clock),
         limits,
     };
@@ -79,12 +94,16 @@ pub async fn rocket(config: &Config, clock: Arc<dyn Clock>) -> Result<Rocket<Bui
         .manage(Login {
             users: Arc::clone(&users),
             passwords: Arc::clone(&passwords),
+            throttle: throttle.clone(),
+            events: Arc::clone(&events),
             sign_in: sign_in(),
         })
         .manage(Register {
             open: config.registration.mode == config::Mode::Open,
             users: Arc::clone(&users),
             passwords: Arc::clone(&passwords),
+            throttle,
+            events: Arc::clone(&events),
             clock: Arc::clone(&clock),
             sign_in: sign_in(),
         })
@@ -244,6 +263,9 @@ fn site_words(config: &Config) -> Vec<String> {
 }
 
 fn warn_of(config: &Config, site: &Site) {
+    for warning in warnings::of_stores(config) {
+        warn!("{warning}");
+    }
     if config.passwords.min_length < 15 {
         warn!(
             "passwords.min_length is {}: NIST SP 800-63B-4 asks for 15 where the password is the only factor",

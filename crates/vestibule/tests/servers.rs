@@ -21,6 +21,7 @@ mod servers {
     mod scene;
     mod sentinel;
     mod starting;
+    mod tls;
     mod two;
     mod under_load;
 }

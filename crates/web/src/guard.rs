@@ -1,14 +1,14 @@
-use rocket::State;
 use rocket::catch;
 use rocket::http::{CookieJar, Method, Status};
 use rocket::outcome::try_outcome;
 use rocket::request::{FromRequest, Outcome, Request};
 use rocket::response::Redirect;
 use rocket::uri;
-use vestibule_domain::{Browser, Resume, Session, SessionToken};
+use vestibule_domain::{Browser, NewSession, Outage, Resume, Session, SessionToken, Username};
 
 use crate::Site;
 use crate::cookie;
+use crate::device::Devices;
 use crate::next::Next;
 use crate::refusal::report;
 
@@ -71,11 +71,40 @@ fn token(req: &Request<'_>) -> Option<SessionToken> {
 }
 
 /// The browser that asks, as the acts want to know it.
-pub(crate) struct Asking(Browser);
+pub(crate) struct Asking {
+    browser: Browser,
+    devices: Devices,
+}
 
 impl Asking {
     pub(crate) fn browser(self, remember: bool) -> Browser {
-        Browser { remember, ..self.0 }
+        Browser {
+            remember,
+            ..self.browser
+        }
+    }
+
+    /// The same, as the account of this name knows it.
+    pub(crate) fn known_as(&self, site: &Site, username: &Username, remember: bool) -> Browser {
+        Browser {
+            remember,
+            device: self.devices.known_to(site, username),
+            ..self.browser.clone()
+        }
+    }
+
+    /// What a sign-in leaves in the browser: the session, that the account knows it, and no more a stranger's cookie.
+    pub(crate) fn welcome(
+        &self,
+        site: &Site,
+        jar: &CookieJar<'_>,
+        username: &Username,
+        new: &NewSession,
+    ) -> Result<(), Outage> {
+        self.devices.remember(site, jar, username)?;
+        site.add(jar, site.session_cookie(), new.token.expose(), new.keep);
+        site.remove(jar, site.visitor_cookie());
+        Ok(())
     }
 }
 
@@ -84,11 +113,14 @@ impl<'r> FromRequest<'r> for Asking {
     type Error = ();
 
     async fn from_request(req: &'r Request<'_>) -> Outcome<Self, ()> {
-        Outcome::Success(Self(Browser {
-            address: req.client_ip(),
-            session: token(req),
-            ..Browser::default()
-        }))
+        Outcome::Success(Self {
+            browser: Browser {
+                address: req.client_ip(),
+                session: token(req),
+                ..Browser::default()
+            },
+            devices: Devices::of(req),
+        })
     }
 }
 
@@ -104,10 +136,4 @@ pub(crate) fn sign_in_first(req: &Request<'_>) -> Redirect {
     Redirect::to(uri!(crate::login::get(
         next = next.as_ref().map(Next::as_str)
     )))
-}
-
-/// What a sign-in leaves in the browser: the session, and no more a stranger's cookie.
-pub(crate) fn welcome(site: &State<Site>, jar: &CookieJar<'_>, new: &vestibule_domain::NewSession) {
-    site.add(jar, site.session_cookie(), new.token.expose(), new.keep);
-    site.remove(jar, site.visitor_cookie());
 }

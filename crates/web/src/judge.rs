@@ -2,7 +2,9 @@ use std::sync::Arc;
 
 use rocket::tokio::sync::Semaphore;
 use rocket::tokio::task;
-use vestibule_domain::{NewPassword, Outage, Password, PasswordPolicy, Username, WeakPassword};
+use vestibule_domain::{
+    NewPassword, Outage, Password, PasswordPolicy, Permit, Username, WeakPassword,
+};
 
 /// The policy for new passwords, asked off the async threads, since its answer takes time.
 pub struct Judge {
@@ -30,12 +32,13 @@ impl Judge {
         self.policy.check_length(password)
     }
 
-    /// Lets `password` pass, or says why not.
+    /// Lets `password` pass, or says why not. It costs work, and so wants a permit.
     ///
     /// # Errors
     /// [`Outage`] when too many are waiting already.
     pub(crate) async fn check(
         &self,
+        _permit: &Permit,
         password: Password,
         username: &Username,
     ) -> Result<Result<NewPassword, WeakPassword>, Outage> {

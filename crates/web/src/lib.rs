@@ -9,6 +9,7 @@
 mod cookie;
 mod csrf;
 mod dashboard;
+mod device;
 mod error;
 mod form;
 mod guard;
@@ -26,6 +27,7 @@ mod register;
 mod site;
 mod static_files;
 mod templates;
+mod wait;
 
 pub use headers::headers;
 pub use judge::Judge;

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use rocket::form::FromForm;
 use rocket::http::{CookieJar, Status};
 use rocket::response::Redirect;
@@ -8,10 +10,11 @@ use vestibule_domain::{Login, LoginError, Password, Register, Username};
 use crate::Site;
 use crate::csrf::Csrf;
 use crate::form::{OwnForm, SecretField};
-use crate::guard::{Asking, Visitor, welcome};
+use crate::guard::{Asking, Visitor};
 use crate::logout::JustLeft;
 use crate::next::Next;
 use crate::refusal::{Problem, Refusal};
+use crate::wait::{Later, in_words};
 
 #[derive(FromForm)]
 pub(crate) struct LoginForm {
@@ -78,21 +81,31 @@ pub(crate) async fn post(
         }
     };
 
-    match login
-        .attempt(&username, password, &asking.browser(typed.remember))
-        .await
-    {
+    let later = |wait, problem: &str| {
+        let page = page(&csrf, register, &typed, &[Problem::with_all(&problem)]);
+        Refusal::Later(Box::new(Later::new(page, wait)))
+    };
+    let browser = asking.known_as(site, &username, typed.remember);
+    match login.attempt(&username, password, &browser).await {
         Ok(session) => {
-            welcome(site, jar, &session);
+            asking.welcome(site, jar, &username, &session)?;
             Ok(onward(typed.next))
         }
         Err(LoginError::Refused) => Err(again(
             Status::Unauthorized,
             &[Problem::with_all(&LoginError::Refused)],
         )),
+        Err(e @ LoginError::TooSoon(wait)) => Err(later(
+            wait,
+            &format!("{e} Try again in {}.", in_words(wait)),
+        )),
+        Err(e @ LoginError::Off) => Err(later(OFF, &e.to_string())),
         Err(LoginError::Outage(outage)) => Err(outage.into()),
     }
 }
+
+/// Nobody knows when an operator will have mended it.
+const OFF: Duration = Duration::from_hours(1);
 
 /// Where somebody signed in goes: where they wanted to be, or home.
 pub(crate) fn onward(next: Option<Next>) -> Redirect {

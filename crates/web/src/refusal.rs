@@ -5,11 +5,15 @@ use rocket_dyn_templates::Template;
 use tracing::error;
 use vestibule_domain::Outage;
 
+use crate::wait::Later;
+
 /// Every way a page declines.
 #[derive(Responder)]
 pub(crate) enum Refusal {
     /// The visitor's to mend: the same form, saying what to change.
     Again((Status, Box<Template>)),
+    /// The visitor has to wait: the same form, saying for how long.
+    Later(Box<Later>),
     /// Not meant for somebody who is signed in already.
     Onward(Box<Redirect>),
     /// Not for the visitor to mend here: the error page of this status.

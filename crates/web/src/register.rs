@@ -9,11 +9,12 @@ use crate::Site;
 use crate::csrf::Csrf;
 use crate::error;
 use crate::form::{OwnForm, SecretField};
-use crate::guard::{Asking, Visitor, welcome};
+use crate::guard::{Asking, Visitor};
 use crate::judge::Judge;
 use crate::login::onward;
 use crate::next::Next;
 use crate::refusal::{Problem, Refusal};
+use crate::wait::{Later, in_words};
 
 #[derive(FromForm)]
 pub(crate) struct RegisterForm {
@@ -78,29 +79,33 @@ pub(crate) async fn post(
             return Err(again(Status::UnprocessableEntity, &problems));
         }
     };
-    let password = match judge.check(password, &username).await? {
+    let refused = |e| match e {
+        RegisterError::Closed => closed(),
+        RegisterError::TooSoon(wait) => {
+            let why = format!("{e} Try again in {}.", in_words(wait));
+            let problems = [Problem::with_all(&why)];
+            let page = page(&csrf, judge, &form.username, next.as_ref(), &problems);
+            Refusal::Later(Box::new(Later::new(page, wait)))
+        }
+        RegisterError::UsernameTaken => again(Status::Conflict, &[Problem::with("username", &e)]),
+        RegisterError::Outage(outage) => outage.into(),
+    };
+
+    let browser = asking.known_as(site, &username, false);
+    let permit = register.permit(&browser).await.map_err(refused)?;
+    let password = match judge.check(&permit, password, &username).await? {
         Ok(password) => password,
         Err(why) => {
             let problem = Problem::with("password", &why);
             return Err(again(Status::UnprocessableEntity, &[problem]));
         }
     };
-
-    match register
-        .attempt(username, password, &asking.browser(false))
+    let session = register
+        .attempt(permit, username.clone(), password, &browser)
         .await
-    {
-        Ok(session) => {
-            welcome(site, jar, &session);
-            Ok(onward(next))
-        }
-        Err(RegisterError::Closed) => Err(closed()),
-        Err(RegisterError::UsernameTaken) => Err(again(
-            Status::Conflict,
-            &[Problem::with("username", &RegisterError::UsernameTaken)],
-        )),
-        Err(RegisterError::Outage(outage)) => Err(outage.into()),
-    }
+        .map_err(refused)?;
+    asking.welcome(site, jar, &username, &session)?;
+    Ok(onward(next))
 }
 
 fn closed() -> Refusal {

@@ -74,6 +74,15 @@ impl Site {
         }
     }
 
+    /// The cookie of a browser that has signed in before.
+    pub(crate) fn device_cookie(&self) -> &'static str {
+        if self.secure {
+            "__Host-device"
+        } else {
+            "device"
+        }
+    }
+
     /// Hands out a cookie: until the browser is closed, or for as long as `keep` says.
     ///
     /// `__Host-` makes browsers insist on `Secure`, `Path=/` and no `Domain`. Source: RFC 6265bis, section 4.1.3.2.

@@ -2,5 +2,6 @@
 
 #![expect(unreachable_pub, reason = "SeaORM's derives make public items")]
 
+pub(crate) mod attempt;
 pub(crate) mod session;
 pub(crate) mod user;

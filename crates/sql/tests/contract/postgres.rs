@@ -5,7 +5,7 @@ use std::sync::Arc;
 use vestibule_domain::ports::{Backend, Users};
 use vestibule_domain::{PasswordHash, Visit, contract};
 use vestibule_sql::transfer::{TransferError, transfer};
-use vestibule_sql::{Sql, SqlUsers, create_database, pending_migrations};
+use vestibule_sql::{Sql, SqlAttempts, SqlUsers, create_database, pending_migrations};
 
 use crate::transfer::{Places, fill, there_and_back};
 use crate::{OPTIONS, connect, containers};
@@ -37,6 +37,12 @@ async fn postgres_keeps_the_users_contract() {
 async fn postgres_keeps_the_sessions_contract() {
     let (sql, _server) = migrated().await;
     crate::keeps_the_sessions_contract(sql).await;
+}
+
+#[tokio::test]
+async fn postgres_keeps_the_attempts_contract() {
+    let (sql, _server) = migrated().await;
+    contract::attempts(&SqlAttempts(sql)).await;
 }
 
 #[tokio::test]

@@ -222,6 +222,59 @@ pub(super) const KEYS: &[Key] = &[
         show: |config| config.passwords.parallelism.to_string(),
     },
     Key {
+        name: "throttle.free",
+        expected: "a number from 1 to 100",
+        read: |config, text| set(&mut config.throttle.free, number(text, 1..=100)),
+        found: quoted,
+        show: |config| config.throttle.free.to_string(),
+    },
+    Key {
+        name: "throttle.first_wait",
+        expected: "a time from 1s to 1h",
+        read: |config, text| {
+            let range = Duration::from_secs(1)..=Duration::from_hours(1);
+            set(&mut config.throttle.first_wait, time(text, range))
+        },
+        found: quoted,
+        show: |config| format_duration(config.throttle.first_wait).to_string(),
+    },
+    Key {
+        name: "throttle.longest_wait",
+        expected: "a time from 1s to 24h",
+        read: |config, text| {
+            let range = Duration::from_secs(1)..=Duration::from_hours(24);
+            set(&mut config.throttle.longest_wait, time(text, range))
+        },
+        found: quoted,
+        show: |config| format_duration(config.throttle.longest_wait).to_string(),
+    },
+    Key {
+        name: "throttle.off_after",
+        expected: "a number from 1 to 100",
+        read: |config, text| set(&mut config.throttle.off_after, number(text, 1..=100)),
+        found: quoted,
+        show: |config| config.throttle.off_after.to_string(),
+    },
+    Key {
+        name: "throttle.address_free",
+        expected: "a number from 1 to 100000",
+        read: |config, text| set(&mut config.throttle.address_free, number(text, 1..=100_000)),
+        found: quoted,
+        show: |config| config.throttle.address_free.to_string(),
+    },
+    Key {
+        name: "throttle.registrations_free",
+        expected: "a number from 1 to 100000",
+        read: |config, text| {
+            set(
+                &mut config.throttle.registrations_free,
+                number(text, 1..=100_000),
+            )
+        },
+        found: quoted,
+        show: |config| config.throttle.registrations_free.to_string(),
+    },
+    Key {
         name: "registration.mode",
         expected: r#""open" or "closed""#,
         read: |config, text| {

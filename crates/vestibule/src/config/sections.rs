@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 use url::Url;
+use vestibule_domain::{Limit, ThrottleLimits};
 
 /// `[server]`
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -125,6 +126,66 @@ impl Default for Passwords {
             memory_kib: 19_456,
             iterations: 2,
             parallelism: 1,
+        }
+    }
+}
+
+/// `[throttle]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Throttle {
+    /// So many wrong passwords in a row for one account need not wait.
+    pub free: u32,
+    /// How long the next one waits; each one after that twice as long.
+    pub first_wait: Duration,
+    /// No wait is longer.
+    pub longest_wait: Duration,
+    /// After so many in a row, an account's password is off for browsers that it does not know.
+    ///
+    /// Source: NIST SP 800-63B-4 section 3.2.2, which wants no more than 100.
+    pub off_after: u32,
+    /// So many logins from one address may be wrong, or under way, before it has to wait.
+    pub address_free: u32,
+    /// So many accounts may be asked for from one address before it has to wait.
+    pub registrations_free: u32,
+}
+
+impl Default for Throttle {
+    fn default() -> Self {
+        Self {
+            free: 5,
+            first_wait: Duration::from_secs(30),
+            longest_wait: Duration::from_hours(1),
+            off_after: 100,
+            address_free: 100,
+            registrations_free: 20,
+        }
+    }
+}
+
+impl Throttle {
+    /// What the domain is told.
+    pub fn limits(&self) -> ThrottleLimits {
+        // What was wrong at an address is another day's when it has been quiet for one; an account's guesses count for as
+        // long as a slow guesser may take.
+        let address = Limit {
+            free: self.address_free,
+            first_wait: self.first_wait,
+            longest_wait: self.longest_wait,
+            off_after: None,
+            forgotten_after: Duration::from_hours(24),
+        };
+        ThrottleLimits {
+            account: Limit {
+                free: self.free,
+                off_after: Some(self.off_after),
+                forgotten_after: Duration::from_hours(30 * 24),
+                ..address
+            },
+            address,
+            registration: Limit {
+                free: self.registrations_free,
+                ..address
+            },
         }
     }
 }

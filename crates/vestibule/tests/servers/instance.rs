@@ -35,7 +35,8 @@ impl Instance {
         Self::with(database, &sessions)
     }
 
-    fn with(database: &str, sessions: &[(&str, &str)]) -> Self {
+    /// The same with variables of its own.
+    pub(crate) fn with(database: &str, sessions: &[(&str, &str)]) -> Self {
         let mut variables = vec![
             KEY,
             ("VESTIBULE_DATABASE__URL", database),

@@ -1,6 +1,7 @@
 //! Real servers of our own on loopback: started, stopped, killed, frozen and brought back. They end with the values that
 //! stand for them, also when a test panics.
 
+mod certificates;
 mod cluster;
 mod postgres;
 mod process;
@@ -13,6 +14,7 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+pub(crate) use certificates::Certificates;
 pub(crate) use cluster::Cluster;
 pub(crate) use postgres::Postgres;
 pub(crate) use redis::Redis;

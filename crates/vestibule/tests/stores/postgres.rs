@@ -1,14 +1,14 @@
 //! PostgreSQL.
 
-use std::fs;
-use std::os::unix::fs::{MetadataExt, chown};
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
 use tempfile::TempDir;
 
 use super::process::{Process, program, run};
-use super::{Fault, free_port};
+use super::{Certificates, Fault, free_port};
 
 /// A server with one empty database, and what Vestibule may know of it: a role that owns that database and no more.
 pub(crate) struct Postgres {
@@ -16,6 +16,7 @@ pub(crate) struct Postgres {
     process: Option<Process>,
     folder: TempDir,
     port: u16,
+    tls: bool,
 }
 
 impl Postgres {
@@ -23,6 +24,15 @@ impl Postgres {
 
     /// A new one, which answers.
     pub(crate) fn new() -> Self {
+        Self::made(None)
+    }
+
+    /// One that encrypts for whoever wants it.
+    pub(crate) fn with_tls(certificates: &Certificates) -> Self {
+        Self::made(Some(certificates))
+    }
+
+    fn made(certificates: Option<&Certificates>) -> Self {
         let folder = TempDir::new().unwrap();
         let password = folder.path().join("password");
         fs::write(&password, Self::PASSWORD).unwrap();
@@ -34,12 +44,19 @@ impl Postgres {
             process: None,
             folder,
             port: free_port(),
+            tls: certificates.is_some(),
         };
         run(new
             .as_owner("initdb")
             .args(["--pgdata", "data", "--username", "postgres"])
             .args(["--pwfile", "password", "--auth", "scram-sha-256"])
             .args(["--encoding", "UTF8", "--locale", "C", "--no-sync"]));
+        if let Some(certificates) = certificates {
+            for file in certificates.copy_to(&new.folder.path().join("data")) {
+                chown(&file, owner(), owner()).unwrap();
+                fs::set_permissions(&file, Permissions::from_mode(0o600)).unwrap();
+            }
+        }
         new.start();
         let password = Self::PASSWORD;
         new.query_in(
@@ -74,6 +91,15 @@ impl Postgres {
             "synchronous_commit=on",
         ] {
             command.args(["-c", setting]);
+        }
+        if self.tls {
+            for setting in [
+                "ssl=on",
+                "ssl_cert_file=server.pem",
+                "ssl_key_file=server.key",
+            ] {
+                command.args(["-c", setting]);
+            }
         }
         let mut process = Process::start(&mut command, &self.folder.path().join("log"));
         process.until("PostgreSQL answers", || self.answers());

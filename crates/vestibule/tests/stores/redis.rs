@@ -6,13 +6,15 @@ use std::path::Path;
 use tempfile::TempDir;
 
 use super::process::{Process, program};
-use super::{Fault, free_port, resp};
+use super::{Certificates, Fault, free_port, resp};
 
 pub(crate) struct Redis {
     // Goes before its folder does.
     process: Option<Process>,
     folder: TempDir,
     pub(super) port: u16,
+    /// Where it encrypts, too.
+    tls_port: Option<u16>,
     program: &'static str,
     arguments: Vec<String>,
     password: Option<&'static str>,
@@ -29,6 +31,29 @@ impl Redis {
     /// One that still has all when it comes back.
     pub(crate) fn lasting() -> Self {
         Self::alone(&["--appendonly", "yes", "--appendfsync", "always"])
+    }
+
+    /// One that encrypts on a port of its own.
+    pub(crate) fn with_tls(certificates: &Certificates) -> Self {
+        let port = free_port();
+        let mut new = Self::of("redis-server", Some(Self::PASSWORD), |folder, _| {
+            let [certificate, key] = certificates.copy_to(folder);
+            let path = |path: std::path::PathBuf| path.to_str().unwrap().to_owned();
+            let mut arguments = ["--requirepass", Self::PASSWORD, "--appendonly", "no"]
+                .map(str::to_owned)
+                .to_vec();
+            for (name, value) in [
+                ("--tls-port", port.to_string()),
+                ("--tls-cert-file", path(certificate)),
+                ("--tls-key-file", path(key)),
+                ("--tls-auth-clients", "no".to_owned()),
+            ] {
+                arguments.extend([name.to_owned(), value]);
+            }
+            arguments
+        });
+        new.tls_port = Some(port);
+        new
     }
 
     fn alone(arguments: &[&str]) -> Self {
@@ -78,6 +103,7 @@ impl Redis {
             process: None,
             folder,
             port,
+            tls_port: None,
             program,
             arguments,
             password,
@@ -91,6 +117,12 @@ impl Redis {
         let password = self.password.map(|password| format!(":{password}@"));
         let password = password.unwrap_or_default();
         format!("redis://{password}127.0.0.1:{}", self.port)
+    }
+
+    /// The same, encrypted.
+    pub(crate) fn tls_url(&self) -> String {
+        let port = self.tls_port.expect("it has TLS");
+        format!("rediss://:{}@localhost:{port}", Self::PASSWORD)
     }
 
     /// Starts it on what it had, and waits until it answers.

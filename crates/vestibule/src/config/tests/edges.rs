@@ -40,6 +40,24 @@ fn each_key_has_its_edges() {
         &["0", "65535"],
         &["-1", "65536", "", " 1", "1.0", "0x10"],
     );
+    for key in ["FREE", "OFF_AFTER"] {
+        let variable = format!("VESTIBULE_THROTTLE__{key}");
+        edges(&variable, &["5", "100"], &["0", "101", "", "-1"]);
+    }
+    for key in ["ADDRESS_FREE", "REGISTRATIONS_FREE"] {
+        let variable = format!("VESTIBULE_THROTTLE__{key}");
+        edges(&variable, &["1", "100000"], &["0", "100001", "x"]);
+    }
+    edges(
+        "VESTIBULE_THROTTLE__FIRST_WAIT",
+        &["1s", "1h"],
+        &["999ms", "2h", "30"],
+    );
+    edges(
+        "VESTIBULE_THROTTLE__LONGEST_WAIT",
+        &["30s", "24h"],
+        &["0s", "25h"],
+    );
     edges(
         "VESTIBULE_PASSWORDS__MIN_LENGTH",
         &["8", "64"],

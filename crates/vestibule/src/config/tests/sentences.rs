@@ -38,6 +38,16 @@ fn a_bad_value_in_a_variable() {
              passwords.iterations (set by VESTIBULE_PASSWORDS__ITERATIONS) is 1, is expected",
         ),
         (
+            ("THROTTLE__LONGEST_WAIT", "10s"),
+            "throttle.longest_wait (set by VESTIBULE_THROTTLE__LONGEST_WAIT) is 10s, but at least 30s, as \
+             throttle.first_wait (the default), is expected",
+        ),
+        (
+            ("THROTTLE__OFF_AFTER", "4"),
+            "throttle.off_after (set by VESTIBULE_THROTTLE__OFF_AFTER) is 4, but at least 5, as throttle.free (the \
+             default), is expected",
+        ),
+        (
             ("SECRET_KEY", "hunter2"),
             "secret_key (set by VESTIBULE_SECRET_KEY) is a text of length 7, \
              but a text of at least 32 characters, or several of them, is expected",

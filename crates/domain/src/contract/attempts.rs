@@ -1,0 +1,152 @@
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use time::OffsetDateTime;
+
+use super::NOW;
+use crate::ports::Attempts;
+use crate::{Bucket, Claim, Limit};
+
+/// The numbers of the product, but for what would make a test long.
+const LIMIT: Limit = Limit {
+    free: 5,
+    first_wait: Duration::from_secs(30),
+    longest_wait: Duration::from_hours(1),
+    off_after: Some(20),
+    forgotten_after: Duration::from_hours(24),
+};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// A bucket that no other test has.
+fn bucket() -> Bucket {
+    let mut random = [0; 32];
+    getrandom::fill(&mut random).expect("randomness");
+    Bucket(random)
+}
+
+/// The promises of [`Attempts`].
+pub async fn attempts(attempts: &impl Attempts) {
+    waits_grow_to_the_longest(attempts).await;
+    what_is_refused_is_not_counted(attempts).await;
+    what_is_taken_back_was_never_made(attempts).await;
+    a_cleared_bucket_is_a_new_one(attempts).await;
+    off_is_off_until_it_is_cleared(attempts).await;
+    what_is_old_is_forgotten(attempts).await;
+    of_fifty_at_once_as_many_are_granted_as_are_free(attempts).await;
+}
+
+async fn claim(attempts: &impl Attempts, bucket: Bucket, now: OffsetDateTime) -> Claim {
+    attempts.claim(bucket, &LIMIT, now).await.unwrap()
+}
+
+/// Makes so many attempts, each as soon as it may be; when the last one was made.
+async fn make(attempts: &impl Attempts, bucket: Bucket, count: u32) -> OffsetDateTime {
+    let mut now = NOW;
+    for number in 1..=count {
+        if let Claim::Wait(wait) = claim(attempts, bucket, now).await {
+            now += wait;
+            assert_eq!(claim(attempts, bucket, now).await, Claim::Granted(number));
+        }
+    }
+    now
+}
+
+async fn waits_grow_to_the_longest(attempts: &impl Attempts) {
+    let (bucket, neighbour) = (bucket(), bucket());
+    for number in 1..=5 {
+        let granted = claim(attempts, bucket, NOW).await;
+        assert_eq!(granted, Claim::Granted(number), "the first are free");
+    }
+    let mut now = NOW;
+    for (number, secs) in (6..).zip([30, 60, 120, 240, 480, 960, 1920, 3600, 3600]) {
+        let wait = Duration::from_secs(secs);
+        assert_eq!(claim(attempts, bucket, now).await, Claim::Wait(wait));
+        now += wait.saturating_sub(SECOND);
+        assert_eq!(claim(attempts, bucket, now).await, Claim::Wait(SECOND));
+        now += SECOND;
+        assert_eq!(claim(attempts, bucket, now).await, Claim::Granted(number));
+    }
+    let other = claim(attempts, neighbour, now).await;
+    assert_eq!(other, Claim::Granted(1), "a bucket is its own");
+}
+
+async fn what_is_refused_is_not_counted(attempts: &impl Attempts) {
+    let bucket = bucket();
+    let last = make(attempts, bucket, 5).await;
+    for _ in 0..30 {
+        let refused = claim(attempts, bucket, last + SECOND).await;
+        assert_eq!(refused, Claim::Wait(Duration::from_secs(29)));
+    }
+    let granted = claim(attempts, bucket, last + Duration::from_secs(30)).await;
+    assert_eq!(granted, Claim::Granted(6));
+}
+
+async fn what_is_taken_back_was_never_made(attempts: &impl Attempts) {
+    let bucket = bucket();
+    attempts.take_back(bucket, &LIMIT).await.unwrap();
+    for _ in 0..20 {
+        assert_eq!(claim(attempts, bucket, NOW).await, Claim::Granted(1));
+        attempts.take_back(bucket, &LIMIT).await.unwrap();
+    }
+    make(attempts, bucket, 5).await;
+    attempts.take_back(bucket, &LIMIT).await.unwrap();
+    assert_eq!(claim(attempts, bucket, NOW).await, Claim::Granted(5));
+    // With more than are free, the wait that was begun goes on.
+    let now = make_more(attempts, bucket, 6).await;
+    attempts.take_back(bucket, &LIMIT).await.unwrap();
+    let waits = claim(attempts, bucket, now).await;
+    assert!(matches!(waits, Claim::Wait(_)), "{waits:?}");
+}
+
+/// Makes the attempt of this number, when its time has come.
+async fn make_more(attempts: &impl Attempts, bucket: Bucket, number: u32) -> OffsetDateTime {
+    let Claim::Wait(wait) = claim(attempts, bucket, NOW).await else {
+        panic!("it has to wait");
+    };
+    let now = NOW + wait;
+    assert_eq!(claim(attempts, bucket, now).await, Claim::Granted(number));
+    now
+}
+
+async fn a_cleared_bucket_is_a_new_one(attempts: &impl Attempts) {
+    let bucket = bucket();
+    attempts.clear(bucket).await.unwrap();
+    make(attempts, bucket, 7).await;
+    attempts.clear(bucket).await.unwrap();
+    assert_eq!(claim(attempts, bucket, NOW).await, Claim::Granted(1));
+}
+
+async fn off_is_off_until_it_is_cleared(attempts: &impl Attempts) {
+    let bucket = bucket();
+    let last = make(attempts, bucket, 20).await;
+    for later in [0, 1, 24, 24 * 365] {
+        let now = last + Duration::from_hours(later);
+        assert_eq!(claim(attempts, bucket, now).await, Claim::Off);
+    }
+    attempts.clear(bucket).await.unwrap();
+    assert_eq!(claim(attempts, bucket, last).await, Claim::Granted(1));
+}
+
+async fn what_is_old_is_forgotten(attempts: &impl Attempts) {
+    let bucket = bucket();
+    let last = make(attempts, bucket, 4).await;
+    let kept = last + LIMIT.forgotten_after - SECOND;
+    assert_eq!(claim(attempts, bucket, kept).await, Claim::Granted(5));
+    let forgotten = kept + LIMIT.forgotten_after;
+    assert_eq!(claim(attempts, bucket, forgotten).await, Claim::Granted(1));
+}
+
+async fn of_fifty_at_once_as_many_are_granted_as_are_free(attempts: &impl Attempts) {
+    for _ in 0..5 {
+        let bucket = bucket();
+        let claims = join_all((0..50).map(|_| claim(attempts, bucket, NOW))).await;
+        let mut granted = claims.iter().filter_map(|claim| match claim {
+            Claim::Granted(number) => Some(*number),
+            Claim::Wait(_) | Claim::Off => None,
+        });
+        let mut granted: Vec<_> = granted.by_ref().collect();
+        granted.sort_unstable();
+        assert_eq!(granted, [1, 2, 3, 4, 5]);
+    }
+}

@@ -1,0 +1,430 @@
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use thiserror::Error;
+use time::OffsetDateTime;
+
+use crate::ports::{Attempts, Clock, Events};
+use crate::{Browser, Bucket, Claim, Event, EventKind, Limit, Outage, UserId, Username};
+
+/// What keeps guessing slow, and cannot be turned against whom it protects: a browser that an account knows is counted by
+/// itself, so that a storm on the account, or from next door, never keeps its owner out.
+///
+/// Source: OWASP, "Slow Down Online Guessing Attacks with Device Cookies"; NIST SP 800-63B-4 section 3.2.2.
+#[derive(Clone)]
+pub struct Throttle {
+    /// Where attempts are counted.
+    pub attempts: Arc<dyn Attempts>,
+    /// Where what was refused is noted.
+    pub events: Arc<dyn Events>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// How often.
+    pub limits: ThrottleLimits,
+}
+
+/// How many attempts there are of each kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ThrottleLimits {
+    /// Wrong passwords for one account: by all browsers together that it does not know, and by each one that it knows.
+    pub account: Limit,
+    /// Logins from one address that are wrong or under way. Many people may be behind one, so that more are free.
+    pub address: Limit,
+    /// Accounts that one address wants to make.
+    pub registration: Limit,
+}
+
+/// Why an attempt is not made.
+#[derive(Debug, Error)]
+pub enum Throttled {
+    /// Too many were made; for so long there is none.
+    #[error("too many attempts")]
+    TooSoon(Duration),
+    /// So many were made that there are no more.
+    #[error("no more attempts")]
+    Off,
+    /// The outside did not answer.
+    #[error(transparent)]
+    Outage(#[from] Outage),
+}
+
+/// A guess that may be made, and was counted as a wrong one.
+#[derive(Debug)]
+pub(crate) struct Guess {
+    /// The account, or the browser that it knows.
+    main: Bucket,
+    address: Option<Bucket>,
+    /// How many there were since the last right one, this one among them.
+    pub number: u32,
+}
+
+/// The right to have a new account judged and made. It was counted.
+#[derive(Debug)]
+pub struct Permit(());
+
+/// By what an attempt was refused, in words for an operator.
+type Rule = &'static str;
+
+impl Throttle {
+    /// Counts a guess before it is made, so that none slips through beside another. A name that nobody has is counted
+    /// like any other.
+    pub(crate) async fn admit(
+        &self,
+        username: &Username,
+        browser: &Browser,
+    ) -> Result<Guess, Throttled> {
+        if let Some(device) = &browser.device {
+            let bucket = Bucket::device(username, device);
+            match self.claim(bucket, &self.limits.account).await? {
+                Claim::Granted(number) => {
+                    return Ok(Guess {
+                        main: bucket,
+                        address: None,
+                        number,
+                    });
+                }
+                Claim::Wait(wait) => return Err(self.refuse("browser", Some(wait), browser)),
+                // It is not trusted any more: a stranger's.
+                Claim::Off => {}
+            }
+        }
+
+        // The address first: what it is refused must not count against the account.
+        let address = Bucket::address(seen(browser));
+        match self.claim(address, &self.limits.address).await? {
+            Claim::Granted(_) => {}
+            Claim::Wait(wait) => return Err(self.refuse("address", Some(wait), browser)),
+            Claim::Off => return Err(self.refuse("address", None, browser)),
+        }
+        let account = Bucket::account(username);
+        let refused = match self.claim(account, &self.limits.account).await {
+            Ok(Claim::Granted(number)) => {
+                return Ok(Guess {
+                    main: account,
+                    address: Some(address),
+                    number,
+                });
+            }
+            Ok(Claim::Wait(wait)) => self.refuse("account", Some(wait), browser),
+            Ok(Claim::Off) => self.refuse("account", None, browser),
+            Err(outage) => outage.into(),
+        };
+        // To be told to wait is no guess.
+        self.take_back_address(Some(address)).await;
+        Err(refused)
+    }
+
+    /// The guess was right: what was wrong before it is forgotten. The address is only relieved of this guess, or whoever
+    /// has an account of his own would guess at others' for free.
+    ///
+    /// What cannot be written down fails on the safe side: the guess goes on being counted.
+    pub(crate) async fn was_right(&self, guess: &Guess) {
+        let _ = self.attempts.clear(guess.main).await;
+        self.take_back_address(guess.address).await;
+    }
+
+    /// The guess was not made, for lack of something of ours: nobody is to pay for that.
+    pub(crate) async fn was_not_made(&self, guess: &Guess) {
+        let limit = &self.limits.account;
+        let _ = self.attempts.take_back(guess.main, limit).await;
+        self.take_back_address(guess.address).await;
+    }
+
+    /// Whether this guess, being wrong, was the last one that strangers had.
+    pub(crate) fn was_the_last(&self, guess: &Guess) -> bool {
+        self.limits.account.off_after == Some(guess.number)
+    }
+
+    /// Counts somebody's wish for a new account.
+    pub(crate) async fn permit(&self, browser: &Browser) -> Result<Permit, Throttled> {
+        let bucket = Bucket::registration(seen(browser));
+        let wait = match self.claim(bucket, &self.limits.registration).await? {
+            Claim::Granted(_) => return Ok(Permit(())),
+            Claim::Wait(wait) => Some(wait),
+            Claim::Off => None,
+        };
+        let event = self.event(EventKind::LimitExceeded, None, browser);
+        self.events.record(Event {
+            facts: facts("registrations of an address", wait),
+            ..event
+        });
+        Err(refusal(wait))
+    }
+
+    /// Makes an account's password count again for browsers that it does not know.
+    ///
+    /// # Errors
+    /// [`Outage`] when the store cannot be reached.
+    pub async fn unlock(&self, username: &Username, user: UserId) -> Result<(), Outage> {
+        self.attempts.clear(Bucket::account(username)).await?;
+        let event = self.event(EventKind::PasswordUnlocked, Some(user), &Browser::default());
+        self.events.record(event);
+        Ok(())
+    }
+
+    /// An event of this moment.
+    pub(crate) fn event(&self, kind: EventKind, user: Option<UserId>, browser: &Browser) -> Event {
+        browser.event(kind, self.now(), user)
+    }
+
+    async fn claim(&self, bucket: Bucket, limit: &Limit) -> Result<Claim, Outage> {
+        self.attempts.claim(bucket, limit, self.now()).await
+    }
+
+    async fn take_back_address(&self, address: Option<Bucket>) {
+        if let Some(address) = address {
+            let limit = &self.limits.address;
+            let _ = self.attempts.take_back(address, limit).await;
+        }
+    }
+
+    fn refuse(&self, rule: Rule, wait: Option<Duration>, browser: &Browser) -> Throttled {
+        let event = self.event(EventKind::LoginOverLimit, None, browser);
+        self.events.record(Event {
+            facts: facts(rule, wait),
+            ..event
+        });
+        refusal(wait)
+    }
+
+    fn now(&self) -> OffsetDateTime {
+        self.clock.now()
+    }
+}
+
+fn refusal(wait: Option<Duration>) -> Throttled {
+    wait.map_or(Throttled::Off, Throttled::TooSoon)
+}
+
+fn facts(rule: Rule, wait: Option<Duration>) -> Vec<(&'static str, String)> {
+    let wait = wait.map_or_else(
+        || "for good".to_owned(),
+        |wait| format!("{} s", wait.as_secs()),
+    );
+    vec![("rule", rule.to_owned()), ("wait", wait)]
+}
+
+/// Those whose address nobody saw are one.
+fn seen(browser: &Browser) -> IpAddr {
+    browser.address.unwrap_or(Ipv6Addr::UNSPECIFIED.into())
+}
+
+/// For the tests of the acts.
+#[cfg(test)]
+pub(crate) mod testing {
+    use super::*;
+    use crate::ports::{MockAttempts, MockClock};
+    use time::macros::datetime;
+
+    const LIMIT: Limit = Limit {
+        free: 5,
+        first_wait: Duration::from_secs(30),
+        longest_wait: Duration::from_hours(1),
+        off_after: Some(100),
+        forgotten_after: Duration::from_hours(24),
+    };
+
+    pub(crate) fn throttle(attempts: MockAttempts, events: Arc<dyn Events>) -> Throttle {
+        let mut clock = MockClock::new();
+        clock
+            .expect_now()
+            .return_const(datetime!(2026-11-25 12:00 UTC));
+        Throttle {
+            attempts: Arc::new(attempts),
+            events,
+            clock: Arc::new(clock),
+            limits: ThrottleLimits {
+                account: LIMIT,
+                address: LIMIT,
+                registration: LIMIT,
+            },
+        }
+    }
+
+    /// Lets everybody try, as if it were the first time.
+    pub(crate) fn granting() -> MockAttempts {
+        let mut attempts = MockAttempts::new();
+        attempts
+            .expect_claim()
+            .returning(|_, _, _| Ok(Claim::Granted(1)));
+        attempts.expect_clear().returning(|_| Ok(()));
+        attempts.expect_take_back().returning(|_, _| Ok(()));
+        attempts
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::DeviceId;
+    use crate::ports::{MockAttempts, MockEvents};
+    use mockall::Sequence;
+
+    fn throttle(attempts: MockAttempts, events: MockEvents) -> Throttle {
+        testing::throttle(attempts, Arc::new(events))
+    }
+
+    fn ada() -> Username {
+        Username::parse("ada").unwrap()
+    }
+
+    fn stranger() -> Browser {
+        Browser {
+            address: Some([203, 0, 113, 7].into()),
+            ..Browser::default()
+        }
+    }
+
+    fn known() -> Browser {
+        Browser {
+            device: Some(DeviceId([7; 16])),
+            ..stranger()
+        }
+    }
+
+    /// What is asked of the store, in this order, and what it answers.
+    fn answering(claims: &[(Bucket, Claim)]) -> MockAttempts {
+        let mut attempts = MockAttempts::new();
+        let mut order = Sequence::new();
+        for &(bucket, answer) in claims {
+            attempts
+                .expect_claim()
+                .withf(move |asked, _, _| *asked == bucket)
+                .once()
+                .in_sequence(&mut order)
+                .return_once(move |_, _, _| Ok(answer));
+        }
+        attempts
+    }
+
+    fn takes_back(attempts: &mut MockAttempts, bucket: Bucket) {
+        attempts
+            .expect_take_back()
+            .withf(move |asked, _| *asked == bucket)
+            .once()
+            .return_once(|_, _| Ok(()));
+    }
+
+    fn noting(kind: EventKind, rule: &'static str) -> MockEvents {
+        let mut events = MockEvents::new();
+        events
+            .expect_record()
+            .withf(move |event| event.kind == kind && event.facts[0] == ("rule", rule.into()))
+            .once()
+            .return_const(());
+        events
+    }
+
+    fn address() -> Bucket {
+        Bucket::address([203, 0, 113, 7].into())
+    }
+
+    #[tokio::test]
+    async fn a_stranger_is_counted_by_address_and_account() {
+        let account = Bucket::account(&ada());
+        let attempts = answering(&[(address(), Claim::Granted(1)), (account, Claim::Granted(3))]);
+        let throttle = throttle(attempts, MockEvents::new());
+        let guess = throttle.admit(&ada(), &stranger()).await.unwrap();
+        assert_eq!(guess.number, 3);
+    }
+
+    #[tokio::test]
+    async fn a_known_browser_is_counted_by_itself_alone() {
+        let device = Bucket::device(&ada(), &DeviceId([7; 16]));
+        let mut attempts = answering(&[(device, Claim::Granted(1))]);
+        attempts
+            .expect_clear()
+            .withf(move |bucket| *bucket == device)
+            .once()
+            .return_once(|_| Ok(()));
+        let throttle = throttle(attempts, MockEvents::new());
+        let guess = throttle.admit(&ada(), &known()).await.unwrap();
+        throttle.was_right(&guess).await;
+    }
+
+    #[tokio::test]
+    async fn a_known_browser_waits_for_its_own_mistakes() {
+        let device = Bucket::device(&ada(), &DeviceId([7; 16]));
+        let wait = Duration::from_secs(30);
+        let attempts = answering(&[(device, Claim::Wait(wait))]);
+        let throttle = throttle(attempts, noting(EventKind::LoginOverLimit, "browser"));
+        let refused = throttle.admit(&ada(), &known()).await;
+        assert!(matches!(refused, Err(Throttled::TooSoon(for_so_long)) if for_so_long == wait));
+    }
+
+    #[tokio::test]
+    async fn a_browser_that_guessed_too_often_is_a_stranger_again() {
+        let device = Bucket::device(&ada(), &DeviceId([7; 16]));
+        let account = Bucket::account(&ada());
+        let attempts = answering(&[
+            (device, Claim::Off),
+            (address(), Claim::Granted(1)),
+            (account, Claim::Granted(1)),
+        ]);
+        let throttle = throttle(attempts, MockEvents::new());
+        assert!(throttle.admit(&ada(), &known()).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn an_address_that_has_to_wait_costs_the_account_nothing() {
+        let attempts = answering(&[(address(), Claim::Wait(Duration::from_mins(1)))]);
+        let throttle = throttle(attempts, noting(EventKind::LoginOverLimit, "address"));
+        let refused = throttle.admit(&ada(), &stranger()).await;
+        assert!(matches!(refused, Err(Throttled::TooSoon(_))));
+    }
+
+    #[tokio::test]
+    async fn to_be_told_to_wait_for_an_account_costs_the_address_nothing() {
+        for answer in [Claim::Wait(Duration::from_mins(1)), Claim::Off] {
+            let account = Bucket::account(&ada());
+            let mut attempts = answering(&[(address(), Claim::Granted(1)), (account, answer)]);
+            takes_back(&mut attempts, address());
+            let throttle = throttle(attempts, noting(EventKind::LoginOverLimit, "account"));
+            let refused = throttle.admit(&ada(), &stranger()).await;
+            assert!(refused.is_err());
+        }
+    }
+
+    #[tokio::test]
+    async fn a_right_guess_clears_the_account_and_relieves_the_address_of_itself() {
+        let account = Bucket::account(&ada());
+        let claims = [(address(), Claim::Granted(9)), (account, Claim::Granted(3))];
+        let mut attempts = answering(&claims);
+        attempts
+            .expect_clear()
+            .withf(move |bucket| *bucket == account)
+            .once()
+            .return_once(|_| Ok(()));
+        takes_back(&mut attempts, address());
+        let throttle = throttle(attempts, MockEvents::new());
+        let guess = throttle.admit(&ada(), &stranger()).await.unwrap();
+        throttle.was_right(&guess).await;
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_counted_is_not_made() {
+        let mut attempts = MockAttempts::new();
+        attempts
+            .expect_claim()
+            .once()
+            .return_once(|_, _, _| Err(Outage::during("counting an attempt")("gone")));
+        let throttle = throttle(attempts, MockEvents::new());
+        let refused = throttle.admit(&ada(), &stranger()).await;
+        assert!(matches!(refused, Err(Throttled::Outage(_))));
+    }
+
+    #[tokio::test]
+    async fn too_many_new_accounts_of_an_address_have_to_wait() {
+        let bucket = Bucket::registration([203, 0, 113, 7].into());
+        let attempts = answering(&[
+            (bucket, Claim::Granted(5)),
+            (bucket, Claim::Wait(Duration::from_secs(30))),
+        ]);
+        let events = noting(EventKind::LimitExceeded, "registrations of an address");
+        let throttle = throttle(attempts, events);
+        assert!(throttle.permit(&stranger()).await.is_ok());
+        let refused = throttle.permit(&stranger()).await;
+        assert!(matches!(refused, Err(Throttled::TooSoon(_))));
+    }
+}

@@ -1,0 +1,84 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use redis::{FromRedisValue, Pipeline, ToRedisArgs};
+use time::OffsetDateTime;
+use vestibule_domain::ports::Attempts;
+use vestibule_domain::{Bucket, Claim, Limit, Outage};
+
+use crate::{Redis, hex};
+
+/// [`Attempts`] in Redis: a key a bucket, `vestibule:attempts:<digest>`, a hash of `count`, and of `waits` and `forgotten`
+/// in seconds since 1970. It goes by itself when it is forgotten. Each call is one script, and one round trip.
+pub struct RedisAttempts(pub Arc<Redis>);
+
+impl RedisAttempts {
+    async fn run<T: FromRedisValue>(
+        &self,
+        during: &'static str,
+        commands: &Pipeline,
+    ) -> Result<T, Outage> {
+        let (answer,) = self.0.ask(during, commands).await?;
+        Ok(answer)
+    }
+}
+
+fn key(bucket: Bucket) -> String {
+    format!("vestibule:attempts:{}", hex(&bucket.0))
+}
+
+fn script(code: &str, bucket: Bucket, arguments: &[impl ToRedisArgs]) -> Pipeline {
+    let mut script = redis::pipe();
+    script
+        .cmd("EVAL")
+        .arg(code)
+        .arg(1)
+        .arg(key(bucket))
+        .arg(arguments);
+    script
+}
+
+fn secs(time: Duration) -> i64 {
+    i64::try_from(time.as_secs()).unwrap_or(i64::MAX)
+}
+
+#[async_trait]
+impl Attempts for RedisAttempts {
+    async fn claim(
+        &self,
+        bucket: Bucket,
+        limit: &Limit,
+        now: OffsetDateTime,
+    ) -> Result<Claim, Outage> {
+        const DURING: &str = "counting an attempt";
+        let arguments = [
+            now.unix_timestamp(),
+            limit.free.into(),
+            secs(limit.first_wait),
+            secs(limit.longest_wait),
+            limit.off_after.unwrap_or_default().into(),
+            secs(limit.forgotten_after),
+        ];
+        let script = script(include_str!("claim.lua"), bucket, &arguments);
+        let (outcome, number): (String, u32) = self.run(DURING, &script).await?;
+        match outcome.as_str() {
+            "granted" => Ok(Claim::Granted(number)),
+            "wait" => Ok(Claim::Wait(Duration::from_secs(number.into()))),
+            "off" => Ok(Claim::Off),
+            odd => Err(Outage::during(DURING)(format!("an odd answer, {odd:?}"))),
+        }
+    }
+
+    async fn take_back(&self, bucket: Bucket, limit: &Limit) -> Result<(), Outage> {
+        let script = script(include_str!("take_back.lua"), bucket, &[limit.free]);
+        self.run("taking an attempt back", &script).await
+    }
+
+    async fn clear(&self, bucket: Bucket) -> Result<(), Outage> {
+        let mut unlink = redis::pipe();
+        unlink.cmd("UNLINK").arg(key(bucket));
+        self.run("forgetting the attempts at an account", &unlink)
+            .await
+    }
+}
