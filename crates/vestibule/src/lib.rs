@@ -9,6 +9,7 @@ pub mod import;
 mod secret_key;
 mod stores;
 pub mod transfer;
+pub mod unlock;
 mod warnings;
 
 use std::io;
@@ -27,8 +28,8 @@ use vestibule_domain::ports::{Attempts, Backend, Clock, Events, Passwords, Sessi
 use vestibule_domain::{
     Login, Logout, PasswordPolicy, Ready, Register, Resume, SessionLimits, SignIn, Throttle,
 };
-use vestibule_redis::{RedisAttempts, RedisSessions};
-use vestibule_sql::{Place, SqlAttempts, SqlSessions, SqlUsers};
+use vestibule_redis::{Redis, RedisAttempts, RedisSessions};
+use vestibule_sql::{Place, Sql, SqlAttempts, SqlSessions, SqlUsers};
 use vestibule_web::{Judge, Keys, MethodAsSent, Pages, Site};
 
 use config::Secrets;
@@ -63,10 +64,7 @@ pub async fn rocket(config: &Config, clock: Arc<dyn Clock>) -> Result<Rocket<Bui
         )),
         None => Arc::new(SqlSessions(sql.clone())),
     };
-    let attempts: Arc<dyn Attempts> = match &redis {
-        Some(redis) => Arc::new(RedisAttempts(Arc::clone(redis))),
-        None => Arc::new(SqlAttempts(sql.clone())),
-    };
+    let attempts = attempts(&sql, redis.as_ref());
     let events: Arc<dyn Events> = Arc::new(Recorder {});
     let throttle = Throttle {
         attempts,
@@ -127,6 +125,14 @@ pub async fn rocket(config: &Config, clock: Arc<dyn Clock>) -> Result<Rocket<Bui
         .attach(vestibule_web::headers())
         .mount("/", vestibule_web::routes())
         .register("/", vestibule_web::catchers()))
+}
+
+/// Attempts are counted where sessions are kept.
+fn attempts(sql: &Sql, redis: Option<&Arc<Redis>>) -> Arc<dyn Attempts> {
+    match redis {
+        Some(redis) => Arc::new(RedisAttempts(Arc::clone(redis))),
+        None => Arc::new(SqlAttempts(sql.clone())),
+    }
 }
 
 /// Whether `config` can be run with, without running: the pages are parsed, and stores that are there are asked. What it

@@ -18,6 +18,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use vestibule::import::{self, ImportFailed};
 use vestibule::transfer;
+use vestibule::unlock::{self, UnlockFailed};
 use vestibule::{BadConfig, Config, Drain, SystemClock, claim_port, health, rocket};
 
 /// Vestibule, the entrance hall for your app. Without a command it serves.
@@ -49,6 +50,11 @@ enum Command {
         /// The database that gets them: an empty one, or the target of a move that was broken off
         #[arg(long, value_name = "URL")]
         to: Option<SecretString>,
+    },
+    /// Let browsers that an account does not know try its password again, after too many wrong ones
+    Unlock {
+        /// Whose account
+        username: String,
     },
     /// Take in the accounts of another program, with the passwords that people have there
     Import {
@@ -91,6 +97,7 @@ fn run(command: Command) -> anyhow::Result<()> {
             Command::Migrate => migrate(&config).await,
             Command::Health => health(&config),
             Command::Move { from, to } => move_accounts(&config, from.as_ref(), to.as_ref()).await,
+            Command::Unlock { username } => unlock(&config, &username).await,
             Command::Import { flask } => import(&config, &flask).await,
         }
     });
@@ -192,6 +199,18 @@ async fn move_accounts(
         report.is_exact(),
         "one side changed while it was copied; stop what uses it and run this again"
     );
+    Ok(())
+}
+
+async fn unlock(config: &Config, name: &str) -> anyhow::Result<()> {
+    let username = unlock::unlock(config, name).await.map_err(|e| match e {
+        UnlockFailed::Config(bad) => bad.into(),
+        other => anyhow::Error::from(other),
+    })?;
+    writeln!(
+        io::stdout(),
+        "The password of {username} counts again from every browser."
+    )?;
     Ok(())
 }
 

@@ -20,4 +20,5 @@ mod secrets;
 mod server;
 mod session;
 mod storm;
+mod throttle;
 mod wire;

@@ -2,6 +2,7 @@
 //! is set by hand; and the roles that use it.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -63,7 +64,16 @@ impl App {
     pub(crate) fn visitor(&self) -> Visitor<'_> {
         Visitor {
             app: self,
+            address: None,
             cookies: BTreeMap::new(),
+        }
+    }
+
+    /// The same, at this address.
+    pub(crate) fn visitor_at(&self, address: IpAddr) -> Visitor<'_> {
+        Visitor {
+            address: Some(address),
+            ..self.visitor()
         }
     }
 
@@ -88,6 +98,8 @@ impl Clock for HandSetClock {
 #[derive(Clone)]
 pub(crate) struct Visitor<'a> {
     app: &'a App,
+    /// Without one, the app sees none.
+    pub(crate) address: Option<IpAddr>,
     pub(crate) cookies: BTreeMap<String, String>,
 }
 
@@ -152,6 +164,10 @@ impl Visitor<'_> {
         let pairs = self.cookies.iter();
         let line = pairs.map(|(name, value)| format!("{name}={value}"));
         let line = line.collect::<Vec<_>>().join("; ");
+        let request = match self.address {
+            Some(address) => request.remote((address, 4711).into()),
+            None => request,
+        };
         let answer = self.send_with(request, &line).await;
         for cookie in &answer.cookies {
             if cookie.max_age() == Some(time::Duration::ZERO) {
