@@ -88,6 +88,7 @@ impl Register {
             Ok(()) => {
                 let event = browser.event(EventKind::UserCreated, user.since, Some(user.id));
                 self.events.record(event);
+                self.throttle.begin(&user.username).await;
                 Ok(self.sign_in.start(user.id, browser).await?)
             }
             Err(AddUserError::UsernameTaken) => Err(RegisterError::UsernameTaken),

@@ -133,7 +133,8 @@ impl Throttle {
 
     /// Whether this guess, being wrong, was the last one that strangers had.
     pub(crate) fn was_the_last(&self, guess: &Guess) -> bool {
-        self.limits.account.off_after == Some(guess.number)
+        // A known browser that guesses on is only known no more.
+        guess.address.is_some() && self.limits.account.off_after == Some(guess.number)
     }
 
     /// Counts somebody's wish for a new account.
@@ -150,6 +151,12 @@ impl Throttle {
             ..event
         });
         Err(refusal(wait))
+    }
+
+    /// A new account starts without the guesses at its name that were made when nobody had it.
+    pub(crate) async fn begin(&self, username: &Username) {
+        // Where that fails, it is counted as if it had been the account's.
+        let _ = self.attempts.clear(Bucket::account(username)).await;
     }
 
     /// Makes an account's password count again for browsers that it does not know.
@@ -364,6 +371,27 @@ mod tests {
         ]);
         let throttle = throttle(attempts, MockEvents::new());
         assert!(throttle.admit(&ada(), &known()).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn the_hundredth_of_strangers_is_the_last_one_but_not_that_of_a_known_browser() {
+        let account = Bucket::account(&ada());
+        let device = Bucket::device(&ada(), &DeviceId([7; 16]));
+        let stranger_s = |number| {
+            answering(&[
+                (address(), Claim::Granted(100)),
+                (account, Claim::Granted(number)),
+            ])
+        };
+        for (browser, attempts, is_last) in [
+            (stranger(), stranger_s(99), false),
+            (stranger(), stranger_s(100), true),
+            (known(), answering(&[(device, Claim::Granted(100))]), false),
+        ] {
+            let throttle = throttle(attempts, MockEvents::new());
+            let guess = throttle.admit(&ada(), &browser).await.unwrap();
+            assert_eq!(throttle.was_the_last(&guess), is_last);
+        }
     }
 
     #[tokio::test]

@@ -14,8 +14,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use time::OffsetDateTime;
-use vestibule_domain::ports::{Backend, Sessions};
-use vestibule_domain::{Session, SessionToken, UserId, contract};
+use vestibule_domain::ports::{Attempts, Backend, Sessions};
+use vestibule_domain::{Bucket, Limit, Session, SessionToken, UserId, contract};
 use vestibule_redis::{Address, Redis, RedisAttempts, RedisSessions};
 
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -28,7 +28,6 @@ fn connect(url: &str) -> Arc<Redis> {
 async fn keeps_the_contract(url: &str, replicas: u8) {
     let redis = connect(url);
     redis.ping().await.unwrap();
-    contract::attempts(&RedisAttempts(Arc::clone(&redis))).await;
     let sessions = RedisSessions::new(redis, replicas);
     contract::sessions(&sessions, UserId::new(), UserId::new()).await;
     contract::ending_all_in_the_middle(&sessions, UserId::new(), 300).await;
@@ -56,6 +55,53 @@ async fn a_cluster_keeps_the_sessions_contract() {
 async fn what_sentinels_name_keeps_the_sessions_contract() {
     let sentinel = stores::Sentinel::new();
     keeps_the_contract(&sentinel.url(), 1).await;
+}
+
+#[tokio::test]
+async fn one_redis_keeps_the_attempts_contract() {
+    let server = server::redis();
+    contract::attempts(&RedisAttempts(connect(&server.url))).await;
+}
+
+#[tokio::test]
+async fn a_cluster_keeps_the_attempts_contract() {
+    let cluster = stores::Cluster::new();
+    let attempts = RedisAttempts(connect(&cluster.url()));
+    // Each bucket lives on one of the nodes.
+    for _ in 0..5 {
+        contract::attempts(&attempts).await;
+    }
+}
+
+#[tokio::test]
+async fn what_sentinels_name_keeps_the_attempts_contract() {
+    let sentinel = stores::Sentinel::new();
+    contract::attempts(&RedisAttempts(connect(&sentinel.url()))).await;
+}
+
+#[tokio::test]
+async fn attempts_go_by_themselves_unless_they_are_off() {
+    let server = stores::Redis::forgetful();
+    let attempts = RedisAttempts(connect(&server.url()));
+    let limit = Limit {
+        free: 2,
+        first_wait: Duration::from_secs(30),
+        longest_wait: Duration::from_hours(1),
+        off_after: Some(2),
+        forgotten_after: Duration::from_hours(1),
+    };
+    // Years away from the clock of the server.
+    let now = OffsetDateTime::from_unix_timestamp(1_000_000_000).unwrap();
+    let bucket = Bucket([7; 32]);
+    let key = format!("vestibule:attempts:{}", "07".repeat(32));
+    let life = || server.ask(&["TTL", &key]).unwrap().parse::<i64>().unwrap();
+    for is_off in [false, true] {
+        attempts.claim(bucket, &limit, now).await.unwrap();
+        assert_eq!(life() == -1, is_off);
+        assert!(is_off || (3540..=3600).contains(&life()));
+    }
+    attempts.take_back(bucket, &limit).await.unwrap();
+    assert!((3540..=3600).contains(&life()));
 }
 
 #[tokio::test]

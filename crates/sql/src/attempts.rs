@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use sea_orm::sea_query::{Expr, ExprTrait, LockBehavior, LockType, Query};
+use sea_orm::sea_query::{LockBehavior, LockType, Query};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, Statement, TryGetable, Value,
 };
@@ -21,26 +21,38 @@ const CLEARED: u64 = 100;
 /// When a bucket that is off is forgotten.
 const NEVER: i64 = i64::MAX;
 
-/// One statement, so that of any number at once each sees the others counted. It answers with the count where the attempt
-/// is granted, with no row where it is not.
+/// Counts an attempt and answers with its number, or does nothing and answers with no row: one statement, so that of any
+/// number at once each sees the others counted.
+///
+/// $1 bucket, $2 now, $3 when this one is forgotten, $4 free, $5 off after, $6 never, $7 first wait, $8 longest wait,
+/// $9 how often the first is doubled until it is the longest.
 const CLAIM: &str = "\
-    INSERT INTO attempts (id, count, waits_until_secs, forgotten_at_secs) VALUES ($1, 1, $2, $3) \
+    INSERT INTO attempts (id, count, waits_until_secs, forgotten_at_secs) \
+    VALUES ($1, 1, \
+        CASE WHEN 1 < $4 THEN 0 ELSE $2 + $7 END, \
+        CASE WHEN 1 >= $5 THEN $6 ELSE $3 END) \
     ON CONFLICT (id) DO UPDATE SET \
-        count = CASE WHEN attempts.forgotten_at_secs <= $4 THEN 1 ELSE attempts.count + 1 END, \
+        count = CASE WHEN attempts.forgotten_at_secs <= $2 THEN 1 ELSE attempts.count + 1 END, \
         waits_until_secs = CASE \
-            WHEN attempts.forgotten_at_secs <= $4 THEN excluded.waits_until_secs \
-            WHEN attempts.count + 1 < $5 THEN 0 \
-            WHEN attempts.count + 1 - $5 > 20 THEN $4 + $7 \
-            WHEN (CAST($6 AS BIGINT) << CAST(attempts.count + 1 - $5 AS INTEGER)) > $7 THEN $4 + $7 \
-            ELSE $4 + (CAST($6 AS BIGINT) << CAST(attempts.count + 1 - $5 AS INTEGER)) \
-        END, \
+            WHEN attempts.forgotten_at_secs <= $2 THEN excluded.waits_until_secs \
+            WHEN attempts.count + 1 < $4 THEN 0 \
+            WHEN attempts.count + 1 - $4 >= $9 THEN $2 + $8 \
+            ELSE $2 + ($7 << CAST(attempts.count + 1 - $4 AS INTEGER)) END, \
         forgotten_at_secs = CASE \
-            WHEN attempts.forgotten_at_secs > $4 AND attempts.count + 1 >= $8 THEN $9 \
-            ELSE excluded.forgotten_at_secs \
-        END \
-    WHERE attempts.forgotten_at_secs <= $4 \
-        OR (attempts.waits_until_secs <= $4 AND attempts.count < $8) \
+            WHEN attempts.forgotten_at_secs <= $2 THEN excluded.forgotten_at_secs \
+            WHEN attempts.count + 1 >= $5 THEN $6 \
+            ELSE $3 END \
+    WHERE attempts.forgotten_at_secs <= $2 \
+        OR (attempts.waits_until_secs <= $2 AND attempts.count < $5) \
     RETURNING count";
+
+/// $1 bucket, $2 free, $3 never, $4 how long it takes to forget. What was off is so no more, and is forgotten in its time.
+const TAKE_BACK: &str = "\
+    UPDATE attempts SET \
+        count = count - 1, \
+        waits_until_secs = CASE WHEN count - 1 < $2 THEN 0 ELSE waits_until_secs END, \
+        forgotten_at_secs = CASE WHEN forgotten_at_secs = $3 THEN waits_until_secs + $4 ELSE forgotten_at_secs END \
+    WHERE id = $1 AND count > 0";
 
 #[async_trait]
 impl Attempts for SqlAttempts {
@@ -51,27 +63,31 @@ impl Attempts for SqlAttempts {
         now: OffsetDateTime,
     ) -> Result<Claim, Outage> {
         let now = now.unix_timestamp();
-        self.0
-            .answer(self.forget(now))
-            .await
-            .map_err(Outage::during("forgetting attempts"))?;
-        self.0
+        let claim = self
+            .0
             .answer(self.count(bucket, limit, now))
             .await
-            .map_err(Outage::during("counting an attempt"))
+            .map_err(Outage::during("counting an attempt"))?;
+        if claim == Claim::Granted(1) {
+            // A new bucket makes up for itself.
+            self.0
+                .answer(self.forget(now))
+                .await
+                .map_err(Outage::during("forgetting attempts"))?;
+        }
+        Ok(claim)
     }
 
     async fn take_back(&self, bucket: Bucket, limit: &Limit) -> Result<(), Outage> {
-        let left = || Expr::col(Column::Count).sub(1);
-        let free = i32::try_from(limit.free).unwrap_or(i32::MAX);
-        let waits = Expr::case(left().lt(free), 0_i64).finally(Expr::col(Column::WaitsUntilSecs));
-        let taken = Entity::update_many()
-            .col_expr(Column::WaitsUntilSecs, waits.into())
-            .col_expr(Column::Count, left())
-            .filter(Column::Id.eq(bucket.0.to_vec()))
-            .filter(Column::Count.gt(0));
+        let values: [Value; 4] = [
+            bucket.0.to_vec().into(),
+            i64::from(limit.free).into(),
+            NEVER.into(),
+            secs(limit.forgotten_after).into(),
+        ];
+        let taken = self.statement(TAKE_BACK, values);
         self.0
-            .answer(taken.exec(&self.0.write))
+            .answer(self.0.write.execute_raw(taken))
             .await
             .map(drop)
             .map_err(Outage::during("taking an attempt back"))
@@ -101,21 +117,27 @@ impl SqlAttempts {
         forgotten.exec(&self.0.write).await.map(drop)
     }
 
+    fn statement<const N: usize>(&self, sql: &str, values: [Value; N]) -> Statement {
+        let backend = self.0.write.get_database_backend();
+        Statement::from_sql_and_values(backend, sql, values)
+    }
+
     async fn count(&self, bucket: Bucket, limit: &Limit, now: i64) -> Result<Claim, DbErr> {
         let off = limit.off_after.map_or(i64::from(i32::MAX), i64::from);
+        let (first, longest) = (secs(limit.first_wait), secs(limit.longest_wait));
         let values: [Value; 9] = [
             bucket.0.to_vec().into(),
-            now.saturating_add(secs(limit.wait_after(1))).into(),
-            now.saturating_add(secs(limit.forgotten_after)).into(),
             now.into(),
+            now.saturating_add(secs(limit.forgotten_after)).into(),
             i64::from(limit.free).into(),
-            secs(limit.first_wait).into(),
-            secs(limit.longest_wait).into(),
             off.into(),
             NEVER.into(),
+            first.min(longest).into(),
+            longest.into(),
+            doublings(first, longest).into(),
         ];
         let database = &self.0.write;
-        let claim = Statement::from_sql_and_values(database.get_database_backend(), CLAIM, values);
+        let claim = self.statement(CLAIM, values);
         if let Some(row) = database.query_one_raw(claim).await? {
             let count = i32::try_get(&row, "", "count")?;
             return Ok(Claim::Granted(u32::try_from(count).unwrap_or_default()));
@@ -123,6 +145,17 @@ impl SqlAttempts {
         let row = Entity::find_by_id(bucket.0.to_vec()).one(database).await?;
         Ok(row.map_or(Claim::Wait(SOON), |row| refusal(&row, off, now)))
     }
+}
+
+/// How often `first` is doubled until it is `longest`.
+fn doublings(first: i64, longest: i64) -> i64 {
+    let mut wait = first.max(1);
+    let mut times = 0;
+    while wait < longest {
+        wait = wait.saturating_mul(2);
+        times += 1;
+    }
+    times
 }
 
 /// Where it was just cleared, or its time has come.

@@ -60,7 +60,10 @@ pub async fn audit(config: &Config, noted: Option<&[u8]>) -> Result<Audit, Audit
 
 /// An audit that found nothing wrong, in words.
 pub fn told(audit: &Audit) -> String {
-    let mut text = format!("{} events are as they were written", audit.rows);
+    let mut text = match audit.rows {
+        1 => "1 event is as it was written".to_owned(),
+        rows => format!("{rows} events are as they were written"),
+    };
     if let Some(since) = audit.since {
         let _ = write!(text, ", since {}", moment(since));
     }

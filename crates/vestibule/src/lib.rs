@@ -13,12 +13,12 @@ mod passwords;
 mod secret_key;
 mod stores;
 pub mod transfer;
+pub mod unlock;
 mod warnings;
 
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use rocket::config::{Ident, LogLevel};
 use rocket::data::{Limits, ToByteUnit};
@@ -27,14 +27,11 @@ use rocket::{Build, Rocket};
 use tokio::net::TcpListener;
 use tracing::warn;
 use vestibule_domain::ports::{Attempts, Backend, Clock, Events, Sessions, Users};
-use vestibule_domain::{
-    Login, Logout, Ready, Register, Resume, SessionLimits, SignIn, Throttle, Username,
-};
+use vestibule_domain::{Login, Logout, Ready, Register, Resume, SessionLimits, SignIn, Throttle};
 use vestibule_redis::{Redis, RedisAttempts, RedisSessions};
 use vestibule_sql::{Place, Sql, SqlAttempts, SqlEvents, SqlSessions, SqlUsers};
 use vestibule_web::{Judge, Keys, MethodAsSent, Pages, Proxies, Recording, Site};
 
-use audit::AuditFailed;
 use config::Secrets;
 use events::Recorder;
 use passwords::{passwords, policy};
@@ -139,6 +136,14 @@ pub async fn rocket(config: &Config, clock: Arc<dyn Clock>) -> Result<Rocket<Bui
         .register("/", vestibule_web::catchers()))
 }
 
+/// Attempts are counted where sessions are kept.
+fn attempts(sql: &Sql, redis: Option<&Arc<Redis>>) -> Arc<dyn Attempts> {
+    match redis {
+        Some(redis) => Arc::new(RedisAttempts(Arc::clone(redis))),
+        None => Arc::new(SqlAttempts(sql.clone())),
+    }
+}
+
 /// Whether `config` can be run with, without running: the pages are parsed, and stores that are there are asked. What it
 /// says is for the operator.
 ///
@@ -175,36 +180,6 @@ pub async fn migrate(config: &Config) -> Result<usize, BadConfig> {
     let sql = database(config).await?;
     sql.migrate().await.map_err(|e| unusable(config, &e))?;
     Ok(steps)
-}
-
-/// Lets an account's password count again for browsers that it does not know; whether there is such an account.
-///
-/// # Errors
-/// [`AuditFailed`] when a store cannot be used.
-pub async fn unlock(config: &Config, username: &Username) -> Result<bool, AuditFailed> {
-    let sql = database(config).await?;
-    let attempts = attempts(&sql, redis(config).await?.as_ref());
-    let Some(user) = SqlUsers(sql.clone()).find_by_username(username).await? else {
-        return Ok(false);
-    };
-    let recorder = Arc::new(Recorder::start(SqlEvents(sql)));
-    let throttle = Throttle {
-        attempts,
-        events: Arc::clone(&recorder) as Arc<dyn Events>,
-        clock: Arc::new(SystemClock),
-        limits: config.throttle.limits(),
-    };
-    throttle.unlock(username, user.id).await?;
-    recorder.kept(Duration::from_secs(5)).await;
-    Ok(true)
-}
-
-/// Where attempts are counted: where sessions are.
-fn attempts(sql: &Sql, redis: Option<&Arc<Redis>>) -> Arc<dyn Attempts> {
-    match redis {
-        Some(redis) => Arc::new(RedisAttempts(Arc::clone(redis))),
-        None => Arc::new(SqlAttempts(sql.clone())),
-    }
 }
 
 fn pages(config: &Config) -> Result<Pages, BadConfig> {

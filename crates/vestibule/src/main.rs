@@ -23,12 +23,13 @@ use vestibule::audit::{self, AuditFailed};
 use vestibule::config::Format;
 use vestibule::events::{self, Recorder};
 use vestibule::import::{self, ImportFailed};
+use vestibule::unlock::{self, UnlockFailed};
 use vestibule::{
     BadConfig, Config, Front, SystemClock, breach, claim_port, forbid_core_dumps, health, rocket,
     transfer,
 };
 use vestibule_domain::ports::Clock;
-use vestibule_domain::{EventKind, RequestId, Username};
+use vestibule_domain::{EventKind, RequestId};
 
 /// Vestibule, the entrance hall for your app. Without a command it serves.
 #[derive(Parser)]
@@ -60,9 +61,9 @@ enum Command {
         #[arg(long, value_name = "URL")]
         to: Option<SecretString>,
     },
-    /// Let an account's password count again for browsers that it does not know
+    /// Let browsers that an account does not know try its password again, after too many wrong ones
     Unlock {
-        /// Whose
+        /// Whose account
         username: String,
     },
     /// Say what became of a request, by the code that its visitor was shown
@@ -279,6 +280,18 @@ async fn move_accounts(
     Ok(())
 }
 
+async fn unlock(config: &Config, name: &str) -> anyhow::Result<()> {
+    let username = unlock::unlock(config, name).await.map_err(|e| match e {
+        UnlockFailed::Config(bad) => bad.into(),
+        other => anyhow::Error::from(other),
+    })?;
+    writeln!(
+        io::stdout(),
+        "The password of {username} counts again from every browser."
+    )?;
+    Ok(())
+}
+
 async fn import(config: &Config, file: &Path) -> anyhow::Result<()> {
     let bar = bar()?;
     let progress = |done, total| show(&bar, done, total);
@@ -290,20 +303,6 @@ async fn import(config: &Config, file: &Path) -> anyhow::Result<()> {
     })?;
     write!(io::stdout(), "{report}")?;
     anyhow::ensure!(report.left_out.is_empty(), "some accounts were left out");
-    Ok(())
-}
-
-async fn unlock(config: &Config, username: &str) -> anyhow::Result<()> {
-    let username = Username::parse(username)?;
-    let known = vestibule::unlock(config, &username).await;
-    anyhow::ensure!(
-        known.map_err(bad_config_or_other)?,
-        "nobody has the username {username}"
-    );
-    writeln!(
-        io::stdout(),
-        "The password of {username} counts again in every browser."
-    )?;
     Ok(())
 }
 

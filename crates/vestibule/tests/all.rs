@@ -27,4 +27,5 @@ mod server;
 mod session;
 mod slow;
 mod storm;
+mod throttle;
 mod wire;

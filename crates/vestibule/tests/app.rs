@@ -2,6 +2,7 @@
 //! is set by hand; and the roles that use it.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -36,9 +37,6 @@ pub(crate) fn cheap() -> Config {
     config.secret_key = Some("a-key-for-tests-of-32-characters-or-more".into());
     config.passwords.memory_kib = 8;
     config.passwords.iterations = 1;
-    // All people of a test live at one address.
-    config.throttle.registrations_free = 100_000;
-    config.throttle.address_free = 100_000;
     config
 }
 
@@ -73,7 +71,16 @@ impl App {
     pub(crate) fn visitor(&self) -> Visitor<'_> {
         Visitor {
             app: self,
+            address: None,
             cookies: BTreeMap::new(),
+        }
+    }
+
+    /// The same, at this address.
+    pub(crate) fn visitor_at(&self, address: IpAddr) -> Visitor<'_> {
+        Visitor {
+            address: Some(address),
+            ..self.visitor()
         }
     }
 
@@ -98,6 +105,8 @@ impl Clock for HandSetClock {
 #[derive(Clone)]
 pub(crate) struct Visitor<'a> {
     app: &'a App,
+    /// Without one, the app sees none.
+    pub(crate) address: Option<IpAddr>,
     pub(crate) cookies: BTreeMap<String, String>,
 }
 
@@ -162,6 +171,10 @@ impl Visitor<'_> {
         let pairs = self.cookies.iter();
         let line = pairs.map(|(name, value)| format!("{name}={value}"));
         let line = line.collect::<Vec<_>>().join("; ");
+        let request = match self.address {
+            Some(address) => request.remote((address, 4711).into()),
+            None => request,
+        };
         let answer = self.send_with(request, &line).await;
         for cookie in &answer.cookies {
             if cookie.max_age() == Some(time::Duration::ZERO) {

@@ -39,10 +39,8 @@ async fn on_plain_http_elsewhere_cookies_work_without_the_prefix() {
     config.server.public_url = Some("http://192.168.1.5:8000".parse().unwrap());
     let app = App::with(&config).await;
     let mut ada = app.member("ada").await;
-    assert_eq!(
-        ada.cookies.keys().collect::<Vec<_>>(),
-        ["device", "session"]
-    );
+    let names: Vec<_> = ada.cookies.keys().collect();
+    assert_eq!(names, ["device", "session"]);
     assert!(ada.is_signed_in().await);
 }
 

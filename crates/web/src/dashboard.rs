@@ -39,7 +39,7 @@ pub(crate) async fn get(
 /// A time for people and for machines.
 #[derive(Serialize)]
 #[serde(crate = "rocket::serde")]
-struct Moment {
+pub(crate) struct Moment {
     text: String,
     iso: String,
 }
@@ -48,6 +48,13 @@ impl Moment {
     fn day(at: OffsetDateTime) -> Self {
         let day = format_description!("[day padding:none] [month repr:long] [year]");
         Self::new(at, at.format(day))
+    }
+
+    pub(crate) fn second(at: OffsetDateTime) -> Self {
+        let second = format_description!(
+            "[day padding:none] [month repr:long] [year], [hour]:[minute]:[second]\u{a0}UTC"
+        );
+        Self::new(at, at.format(second))
     }
 
     fn minute(at: OffsetDateTime) -> Self {

@@ -83,9 +83,8 @@ pub(crate) async fn post(
         }
     };
 
-    let later = |wait, problem: &str| {
-        let problems = [Problem::with_all(&problem)];
-        let page = page(&csrf, register, &typed, &problems, asking.code());
+    let later = |wait, problem: Problem| {
+        let page = page(&csrf, register, &typed, &[problem], asking.code());
         Refusal::Later(Box::new(Later::new(page, wait)))
     };
     let browser = asking.known_as(site, &username, typed.remember);
@@ -98,11 +97,14 @@ pub(crate) async fn post(
             Status::Unauthorized,
             &[Problem::with_all(&LoginError::Refused)],
         )),
-        Err(e @ LoginError::TooSoon(wait)) => Err(later(
-            wait,
-            &format!("{e} Try again in {}.", in_words(wait)),
-        )),
-        Err(e @ LoginError::Off) => Err(later(OFF, &e.to_string())),
+        Err(e @ LoginError::TooSoon(wait)) => {
+            let problem = Problem::with_all(&format!("{e} Try again in {}.", in_words(wait)));
+            Err(later(
+                wait,
+                problem.until(login.throttle.clock.now() + wait),
+            ))
+        }
+        Err(e @ LoginError::Off) => Err(later(OFF, Problem::with_all(&e))),
         Err(LoginError::Outage(outage)) => Err(outage.into()),
     }
 }

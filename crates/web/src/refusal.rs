@@ -3,9 +3,11 @@ use rocket::request::Request;
 use rocket::response::{self, Redirect, Responder};
 use rocket::serde::Serialize;
 use rocket_dyn_templates::Template;
+use time::OffsetDateTime;
 use tracing::error;
 use vestibule_domain::Outage;
 
+use crate::dashboard::Moment;
 use crate::request;
 use crate::wait::Later;
 
@@ -53,6 +55,8 @@ pub(crate) struct Problem {
     /// The field's name; empty for the form as a whole.
     field: &'static str,
     text: String,
+    /// When it will be over by itself.
+    until: Option<Moment>,
 }
 
 impl Problem {
@@ -60,6 +64,7 @@ impl Problem {
         Self {
             field,
             text: why.to_string(),
+            until: None,
         }
     }
 
@@ -71,6 +76,13 @@ impl Problem {
         let username = username.map(|why| Self::with("username", &why));
         let password = password.map(|why| Self::with("password", &why));
         username.into_iter().chain(password).collect()
+    }
+
+    pub(crate) fn until(self, at: OffsetDateTime) -> Self {
+        Self {
+            until: Some(Moment::second(at)),
+            ..self
+        }
     }
 
     pub(crate) fn with_all(why: &impl ToString) -> Self {

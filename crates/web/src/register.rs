@@ -83,7 +83,7 @@ pub(crate) async fn post(
         RegisterError::Closed => closed(asking.code()),
         RegisterError::TooSoon(wait) => {
             let why = format!("{e} Try again in {}.", in_words(wait));
-            let problems = [Problem::with_all(&why)];
+            let problems = [Problem::with_all(&why).until(register.clock.now() + wait)];
             let page = page(
                 &csrf,
                 judge,

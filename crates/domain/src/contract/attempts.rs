@@ -126,6 +126,26 @@ async fn off_is_off_until_it_is_cleared(attempts: &impl Attempts) {
     }
     attempts.clear(bucket).await.unwrap();
     assert_eq!(claim(attempts, bucket, last).await, Claim::Granted(1));
+    attempts.clear(bucket).await.unwrap();
+
+    let last = make(attempts, bucket, 20).await;
+    attempts.take_back(bucket, &LIMIT).await.unwrap();
+    let waits = claim(attempts, bucket, last).await;
+    assert!(matches!(waits, Claim::Wait(_)), "off no more: {waits:?}");
+    let old = last + LIMIT.longest_wait + LIMIT.forgotten_after;
+    assert_eq!(claim(attempts, bucket, old).await, Claim::Granted(1));
+
+    let at_once = Limit {
+        free: 1,
+        off_after: Some(1),
+        ..LIMIT
+    };
+    attempts.clear(bucket).await.unwrap();
+    let first = attempts.claim(bucket, &at_once, NOW).await.unwrap();
+    assert_eq!(first, Claim::Granted(1));
+    let later = NOW + Duration::from_hours(24 * 365);
+    let second = attempts.claim(bucket, &at_once, later).await.unwrap();
+    assert_eq!(second, Claim::Off, "the first one was the last one");
 }
 
 async fn what_is_old_is_forgotten(attempts: &impl Attempts) {

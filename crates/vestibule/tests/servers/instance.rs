@@ -44,6 +44,9 @@ impl Instance {
             ("VESTIBULE_DATABASE__ACQUIRE_TIMEOUT", "1s"),
             ("VESTIBULE_DATABASE__ANSWER_TIMEOUT", "1s"),
             ("VESTIBULE_SESSIONS__TIMEOUT", "1s"),
+            // Everybody comes from this machine.
+            ("VESTIBULE_THROTTLE__ADDRESS_FREE", "1000"),
+            ("VESTIBULE_THROTTLE__REGISTRATIONS_FREE", "1000"),
         ];
         variables.extend(sessions);
         let (server, folder) = Server::start_afresh(&variables);
