@@ -197,8 +197,8 @@ pub trait Attempts: Send + Sync {
         now: OffsetDateTime,
     ) -> Result<Claim, Outage>;
 
-    /// Takes one granted attempt back, as if it had not been made: the wait that it began is over where fewer attempts
-    /// than are free are left.
+    /// Takes one granted attempt back, as if it had not been made: the wait that it began is over. Where attempts have to
+    /// wait they come one by one, so that the wait is its own.
     ///
     /// # Errors
     /// [`Outage`] when the store cannot be reached.

@@ -71,7 +71,7 @@ impl Attempts for RedisAttempts {
     }
 
     async fn take_back(&self, bucket: Bucket, limit: &Limit) -> Result<(), Outage> {
-        let arguments = [limit.free.into(), secs(limit.forgotten_after)];
+        let arguments = [secs(limit.forgotten_after)];
         let script = script(include_str!("take_back.lua"), bucket, &arguments);
         self.run("taking an attempt back", &script).await
     }

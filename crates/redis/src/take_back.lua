@@ -1,4 +1,4 @@
-local free, life = tonumber(ARGV[1]), tonumber(ARGV[2])
+local life = tonumber(ARGV[1])
 local count = tonumber(redis.call('HGET', KEYS[1], 'count') or 0)
 if count == 0 then
     return
@@ -9,7 +9,4 @@ if redis.call('PTTL', KEYS[1]) == -1 then
     redis.call('HSET', KEYS[1], 'forgotten', waits + life)
     redis.call('EXPIRE', KEYS[1], life)
 end
-redis.call('HSET', KEYS[1], 'count', count - 1)
-if count - 1 < free then
-    redis.call('HSET', KEYS[1], 'waits', 0)
-end
+redis.call('HSET', KEYS[1], 'count', count - 1, 'waits', 0)

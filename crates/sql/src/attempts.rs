@@ -46,12 +46,12 @@ const CLAIM: &str = "\
         OR (attempts.waits_until_secs <= $2 AND attempts.count < $5) \
     RETURNING count";
 
-/// $1 bucket, $2 free, $3 never, $4 how long it takes to forget. What was off is so no more, and is forgotten in its time.
+/// $1 bucket, $2 never, $3 how long it takes to forget. What was off is so no more, and is forgotten in its time.
 const TAKE_BACK: &str = "\
     UPDATE attempts SET \
         count = count - 1, \
-        waits_until_secs = CASE WHEN count - 1 < $2 THEN 0 ELSE waits_until_secs END, \
-        forgotten_at_secs = CASE WHEN forgotten_at_secs = $3 THEN waits_until_secs + $4 ELSE forgotten_at_secs END \
+        waits_until_secs = 0, \
+        forgotten_at_secs = CASE WHEN forgotten_at_secs = $2 THEN waits_until_secs + $3 ELSE forgotten_at_secs END \
     WHERE id = $1 AND count > 0";
 
 #[async_trait]
@@ -79,9 +79,8 @@ impl Attempts for SqlAttempts {
     }
 
     async fn take_back(&self, bucket: Bucket, limit: &Limit) -> Result<(), Outage> {
-        let values: [Value; 4] = [
+        let values: [Value; 3] = [
             bucket.0.to_vec().into(),
-            i64::from(limit.free).into(),
             NEVER.into(),
             secs(limit.forgotten_after).into(),
         ];
