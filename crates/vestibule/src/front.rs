@@ -31,7 +31,9 @@ use crate::Config;
 use answer::Answer;
 use gate::{Gate, Patience, Turn};
 use places::{Place, Places};
-use system::{Signals, is_of_one, most_connections};
+use system::{is_of_one, most_connections};
+
+pub use system::Signals;
 
 /// What is in flight when the program is asked to end has this long.
 const GRACE: Duration = Duration::from_secs(30);
@@ -87,10 +89,9 @@ impl Front {
     /// what is in flight, and closes what is idle. A second time is an order.
     ///
     /// # Errors
-    /// When the system takes no note of signals.
-    pub async fn serve(self, listener: TcpListener) -> io::Result<()> {
+    /// When the system does not hand the listener over.
+    pub async fn serve(self, listener: TcpListener, mut signals: Signals) -> io::Result<()> {
         let front = Arc::new(self);
-        let mut signals = Signals::new()?;
         loop {
             tokio::select! {
                 biased;

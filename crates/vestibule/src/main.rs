@@ -17,7 +17,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use vestibule::import::{self, ImportFailed};
 use vestibule::transfer;
-use vestibule::{BadConfig, Config, Front, SystemClock, claim_port, health, rocket};
+use vestibule::{BadConfig, Config, Front, Signals, SystemClock, claim_port, health, rocket};
 
 /// Vestibule, the entrance hall for your app. Without a command it serves.
 #[derive(Parser)]
@@ -125,9 +125,10 @@ async fn serve(mut config: Config) -> anyhow::Result<()> {
     let listener = claim_port(&mut config).await?;
     let rocket = rocket(&config, Arc::new(SystemClock)).await?;
     let front = Front::new(rocket.ignite().await?, &config).await?;
+    let signals = Signals::new()?;
     // Serving goes on when nobody reads this.
     let _ = writeln!(io::stdout(), "Vestibule is open at {}", config.public_url());
-    front.serve(listener).await?;
+    front.serve(listener, signals).await?;
     Ok(())
 }
 
