@@ -31,7 +31,9 @@ use crate::Config;
 use answer::Answer;
 use gate::{Gate, Patience, Turn};
 use places::{Place, Places};
-use system::{Signals, is_of_one, most_connections};
+use system::{is_of_one, most_connections};
+
+pub use system::Signals;
 
 /// What is in flight when the program is asked to end has this long.
 const GRACE: Duration = Duration::from_secs(30);
@@ -44,6 +46,9 @@ const LINGER: Duration = Duration::from_secs(1);
 
 /// How many are told at the same time that there is no place for them; the rest are shown the door without a word.
 const MOST_TOLD: usize = 32;
+
+/// How many connections the system keeps for us until we take them. Source: tokio's `TcpListener::bind`.
+const MOST_WAITING: u32 = 1024;
 
 /// How long to wait when the system has no more files for us.
 const OUT_OF_FILES: Duration = Duration::from_millis(100);
@@ -84,10 +89,9 @@ impl Front {
     /// what is in flight, and closes what is idle. A second time is an order.
     ///
     /// # Errors
-    /// When the system takes no note of signals.
-    pub async fn serve(self, listener: TcpListener) -> io::Result<()> {
+    /// When the system does not hand the listener over.
+    pub async fn serve(self, listener: TcpListener, mut signals: Signals) -> io::Result<()> {
         let front = Arc::new(self);
-        let mut signals = Signals::new()?;
         loop {
             tokio::select! {
                 biased;
@@ -102,16 +106,25 @@ impl Front {
                 },
             }
         }
+        front.let_in_who_waits(listener)?;
         front.stop.send_replace(true);
-        // They were told that they are connected.
-        while let Ok(Ok((stream, peer))) = timeout(Duration::ZERO, listener.accept()).await {
-            front.let_in(stream, peer);
-        }
-        drop(listener);
         tokio::select! {
             () = front.places.all_free() => {}
             () = sleep(GRACE) => warn!("not all that was in flight could be answered in {GRACE:?}"),
             () = signals.next() => {}
+        }
+        Ok(())
+    }
+
+    /// Whoever was told by the system that they are connected, and nobody else.
+    fn let_in_who_waits(self: &Arc<Self>, listener: TcpListener) -> io::Result<()> {
+        let listener = listener.into_std()?;
+        for _ in 0..MOST_WAITING {
+            let Ok((stream, peer)) = listener.accept() else {
+                break;
+            };
+            stream.set_nonblocking(true)?;
+            self.let_in(TcpStream::from_std(stream)?, peer);
         }
         Ok(())
     }

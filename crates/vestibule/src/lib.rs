@@ -40,7 +40,7 @@ use stores::{database, pending_migrations, place, redis, unusable};
 pub use clock::SystemClock;
 pub use config::{BadConfig, Config};
 pub use core_dumps::forbid_core_dumps;
-pub use front::Front;
+pub use front::{Front, Signals};
 
 /// Vestibule, wired as `config` says and ready to launch. The schema is up to date by then.
 ///

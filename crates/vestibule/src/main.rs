@@ -25,8 +25,8 @@ use vestibule::events::{self, Recorder};
 use vestibule::import::{self, ImportFailed};
 use vestibule::unlock::{self, UnlockFailed};
 use vestibule::{
-    BadConfig, Config, Front, SystemClock, breach, claim_port, forbid_core_dumps, health, rocket,
-    transfer,
+    BadConfig, Config, Front, Signals, SystemClock, breach, claim_port, forbid_core_dumps, health,
+    rocket, transfer,
 };
 use vestibule_domain::ports::Clock;
 use vestibule_domain::{EventKind, RequestId};
@@ -186,9 +186,10 @@ async fn serve(mut config: Config) -> anyhow::Result<()> {
     let rocket = rocket.ignite().await?;
     let keeping = Keeping::start(&config, &rocket).await?;
     let front = Front::new(rocket, &config).await?;
+    let signals = Signals::new()?;
     // Serving goes on when nobody reads this.
     let _ = writeln!(io::stdout(), "Vestibule is open at {}", config.public_url());
-    let served = front.serve(listener).await;
+    let served = front.serve(listener, signals).await;
     keeping.end().await;
     Ok(served?)
 }

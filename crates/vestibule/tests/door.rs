@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use rocket::http::Status;
-use vestibule::{Front, SystemClock, claim_port};
+use vestibule::{Front, Signals, SystemClock, claim_port};
 
 use crate::app::cheap;
 use crate::every_route::has_all_headers;
@@ -23,7 +23,7 @@ async fn a_fault_of_ours_costs_one_answer_and_not_the_connection() {
     let rocket = rocket.unwrap().mount("/", rocket::routes![panic]);
     let front = Front::new(rocket.ignite().await.unwrap(), &config).await;
     let address = listener.local_addr().unwrap();
-    let served = tokio::spawn(front.unwrap().serve(listener));
+    let served = tokio::spawn(front.unwrap().serve(listener, Signals::new().unwrap()));
 
     let mut raw = Raw(tokio::net::TcpStream::connect(address).await.unwrap());
     for _ in 0..3 {

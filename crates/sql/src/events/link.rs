@@ -94,9 +94,9 @@ mod tests {
         assert_eq!(hash(&[1; 32], &right), right.hash);
         assert_ne!(hash(&[2; 32], &right), right.hash, "the row before counts");
         for (number, change) in changes.into_iter().enumerate() {
-            let mut changed = right.clone();
-            change(&mut changed);
-            assert_ne!(hash(&[1; 32], &changed), right.hash, "{number}");
+            let mut edited = right.clone();
+            change(&mut edited);
+            assert_ne!(hash(&[1; 32], &edited), right.hash, "{number}");
         }
     }
 

@@ -52,8 +52,8 @@ pub(super) fn most_connections(wanted: u32) -> u32 {
     wanted
 }
 
-/// The polite words to end.
-pub(super) struct Signals {
+/// The polite words to end. From here on they no longer kill: to be made before anybody is told that we are open.
+pub struct Signals {
     #[cfg(unix)]
     terminate: tokio::signal::unix::Signal,
     #[cfg(unix)]
@@ -61,8 +61,10 @@ pub(super) struct Signals {
 }
 
 impl Signals {
+    /// # Errors
+    /// When the system takes no note of signals.
     #[cfg(unix)]
-    pub(super) fn new() -> io::Result<Self> {
+    pub fn new() -> io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
 
         Ok(Self {
@@ -79,8 +81,10 @@ impl Signals {
         }
     }
 
+    /// # Errors
+    /// None here.
     #[cfg(not(unix))]
-    pub(super) fn new() -> io::Result<Self> {
+    pub fn new() -> io::Result<Self> {
         Ok(Self {})
     }
 

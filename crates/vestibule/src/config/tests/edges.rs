@@ -383,3 +383,21 @@ fn no_text_makes_a_key_panic_or_its_sentence_break() {
         }
     }
 }
+
+#[test]
+fn trusted_proxies_are_addresses_and_networks() {
+    let key = "VESTIBULE_SERVER__TRUSTED_PROXIES";
+    for (text, shown) in [
+        ("", "none"),
+        ("10.0.0.7", "10.0.0.7/32"),
+        (" 10.0.0.0/8 ,fd00::/8", "10.0.0.0/8, fd00::/8"),
+        ("::1", "::1/128"),
+    ] {
+        let config = by_variable(key, text).unwrap();
+        assert_eq!(value(&config, "server.trusted_proxies"), shown, "{text}");
+    }
+    for text in ["localhost", "10.0.0.0/33", "10.0.0.7,", "10.0.0.7:80", "*"] {
+        let said = sentence(by_variable(key, text));
+        assert!(said.contains("addresses or networks"), "{text}: {said}");
+    }
+}
