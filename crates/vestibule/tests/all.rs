@@ -4,6 +4,7 @@
 
 mod app;
 mod arrows;
+mod attacks;
 mod command_line;
 mod crash;
 mod dashboard;
@@ -14,6 +15,7 @@ mod importing;
 mod kept;
 mod login;
 mod logout;
+mod matrix;
 mod moving;
 mod register;
 mod server;
