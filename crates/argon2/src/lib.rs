@@ -275,3 +275,6 @@ impl Passwords for Argon2Passwords {
         })
     }
 }
+
+#[cfg(test)]
+mod fuzz;

@@ -189,6 +189,9 @@ fn advice(entropy: &zxcvbn::Entropy) -> String {
 }
 
 #[cfg(test)]
+mod fuzz;
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;

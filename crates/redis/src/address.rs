@@ -123,6 +123,9 @@ fn sentinel_login(query: &str) -> Result<String, NotAnAddress> {
 }
 
 #[cfg(test)]
+mod fuzz;
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use redis::ConnectionAddr;

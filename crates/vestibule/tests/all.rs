@@ -4,9 +4,11 @@
 
 mod app;
 mod arrows;
+mod asvs;
 mod attacks;
 mod command_line;
 mod crash;
+mod crawl;
 mod dashboard;
 mod every_route;
 mod health;
@@ -17,6 +19,7 @@ mod login;
 mod logout;
 mod matrix;
 mod moving;
+mod passwords;
 mod register;
 mod server;
 mod session;

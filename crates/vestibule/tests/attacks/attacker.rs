@@ -190,6 +190,12 @@ impl Attacker {
         Reply::read(&answer)
     }
 
+    /// Sends these very bytes, and goes.
+    pub(crate) fn leave(&self, request: &[u8]) {
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        stream.write_all(request).unwrap();
+    }
+
     /// Sends any request, with the cookies of this client unless `headers` has some.
     pub(crate) fn send(
         &mut self,
