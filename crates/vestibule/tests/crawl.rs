@@ -13,6 +13,7 @@ async fn walk(app: &App) -> (Vec<(String, Answer)>, Vec<String>) {
         ada.register("ada", PASSWORD).await,
     ));
     let mut tokens = vec![ada.session().unwrap().clone()];
+    let mut ada = app.visitor();
     answers.push(("POST /login".to_owned(), ada.login("ada", PASSWORD).await));
     tokens.extend(ada.session().cloned());
     let extra = [
