@@ -35,7 +35,7 @@ proptest! {
         prop_assert!(shown.chars().count() <= MAX_SHOWN + 3, "{shown}");
         prop_assert!(!shown.chars().any(char::is_control), "{shown:?}");
         prop_assert!(!shown.contains(['\u{202e}', '\u{200b}', '\u{2028}', '\u{feff}']), "{shown:?}");
-        let plain = name.len() <= MAX_SHOWN && name.iter().all(|b| b.is_ascii_alphanumeric());
+        let plain = name.len() <= MAX_SHOWN && name.iter().all(u8::is_ascii_alphanumeric);
         if plain {
             prop_assert_eq!(shown.as_bytes(), name);
         }

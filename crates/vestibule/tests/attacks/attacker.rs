@@ -309,5 +309,10 @@ impl Attacker {
 
 /// Percent-encodes all of it.
 pub(crate) fn percent(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("%{byte:02x}")).collect()
+    use std::fmt::Write as _;
+
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        write!(text, "%{byte:02x}").unwrap();
+        text
+    })
 }

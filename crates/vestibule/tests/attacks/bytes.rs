@@ -113,26 +113,26 @@ fn a17_bytes_that_are_no_text_are_refused_everywhere() {
         }
         // In a header or the request line, the HTTP library may answer by itself, with an empty 400.
         for name in ["Cookie", "User-Agent", "Sec-Fetch-Site", "X-Forwarded-For"] {
-            let line = [
+            let request = [
                 format!("GET /dashboard HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{name}: __Host-session=").as_bytes(),
                 bytes,
                 b"\r\n\r\n",
             ]
             .concat();
-            let reply = scene.attacker().raw(&line).expect("an answer");
+            let reply = scene.attacker().raw(&request).expect("an answer");
             assert!(
                 matches!(reply.status, 303 | 400),
                 "{name} {bytes:?}: {}",
                 reply.status
             );
         }
-        let line = [
+        let request = [
             b"GET /",
             bytes.as_slice(),
             b" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
         ]
         .concat();
-        let reply = nobody.raw(&line);
+        let reply = nobody.raw(&request);
         assert!(
             reply.is_none_or(|reply| matches!(reply.status, 303 | 400 | 404)),
             "{bytes:?}"

@@ -13,6 +13,40 @@ fn body(path: &str, csrf: &str) -> String {
     }
 }
 
+const SITES: [&[u8]; 9] = [
+    b"cross-site",
+    b"same-site",
+    b"none",
+    b"",
+    b"SAME-ORIGIN",
+    b"same-origin, cross-site",
+    b"same-originx",
+    b"\"same-origin\"",
+    b"null",
+];
+
+const ORIGINS: [&[u8]; 9] = [
+    b"https://evil.test",
+    b"null",
+    b"",
+    b"http://localhost.evil.test",
+    b"http://evil.test/http://localhost:8000",
+    b"https://localhost",
+    b"http://localhost:1",
+    b"file://",
+    b"http://localhost:8000@evil.test",
+];
+
+const KINDS: [&str; 7] = [
+    "text/plain",
+    "application/json",
+    "multipart/form-data; boundary=x",
+    "text/html",
+    "",
+    "application/x-www-form-urlencodedx",
+    "text/plain; application/x-www-form-urlencoded",
+];
+
 /// Nobody was signed out, and no `eve` was made.
 fn nothing_happened(scene: &Scene, ada: &mut Attacker) {
     assert!(ada.is_signed_in(), "nobody was signed out");
@@ -53,18 +87,7 @@ fn a05_no_form_of_another_site_has_an_effect() {
                     assert_eq!(client.session().cloned(), old, "{path} {headers:?}");
                 };
             let right = body(path, &csrf);
-            let sites: [&[u8]; 9] = [
-                b"cross-site",
-                b"same-site",
-                b"none",
-                b"",
-                b"SAME-ORIGIN",
-                b"same-origin, cross-site",
-                b"same-originx",
-                b"\"same-origin\"",
-                b"null",
-            ];
-            for site in sites {
+            for site in SITES {
                 refused(
                     &mut client,
                     &[("Content-Type", FORM), ("Sec-Fetch-Site", site)],
@@ -78,18 +101,7 @@ fn a05_no_form_of_another_site_has_an_effect() {
                 ];
                 refused(&mut client, with_origin, &right, &[403]);
             }
-            let origins: [&[u8]; 9] = [
-                b"https://evil.test",
-                b"null",
-                b"",
-                b"http://localhost.evil.test",
-                b"http://evil.test/http://localhost:8000",
-                b"https://localhost",
-                b"http://localhost:1",
-                b"file://",
-                b"http://localhost:8000@evil.test",
-            ];
-            for origin in origins {
+            for origin in ORIGINS {
                 refused(
                     &mut client,
                     &[("Content-Type", FORM), ("Origin", origin)],
@@ -128,15 +140,7 @@ fn a05_no_form_of_another_site_has_an_effect() {
                     &[422],
                 );
             }
-            for kind in [
-                "text/plain",
-                "application/json",
-                "multipart/form-data; boundary=x",
-                "text/html",
-                "",
-                "application/x-www-form-urlencodedx",
-                "text/plain; application/x-www-form-urlencoded",
-            ] {
+            for kind in KINDS {
                 let headers: &[(&str, &[u8])] = &[
                     ("Content-Type", kind.as_bytes()),
                     ("Sec-Fetch-Site", b"same-origin"),

@@ -103,7 +103,7 @@ fn a15_sql_is_a_wrong_value_wherever_it_stands() {
     assert_eq!(scene.attacker().register("eve", odd).status, 303);
     assert_eq!(scene.attacker().login("eve", odd).status, 303);
     assert!(
-        before.elapsed() < Duration::from_secs(120),
+        before.elapsed() < Duration::from_mins(2),
         "nobody's sleep was run"
     );
     scene.close();

@@ -62,9 +62,7 @@ proptest! {
             .map(|pair| pair.trim_start_matches([' ', '\t']).trim_end_matches([' ', '\t']))
             .filter_map(|pair| pair.strip_prefix("__Host-session="))
             .collect();
-        match ours[..] {
-            [one] => prop_assert_eq!(found, Some(one)),
-            _ => prop_assert_eq!(found, None),
-        }
+        let only = if let [one] = ours[..] { Some(one) } else { None };
+        prop_assert_eq!(found, only);
     }
 }
