@@ -58,6 +58,21 @@ fn nothing_happened(scene: &Scene, ada: &mut Attacker) {
     );
 }
 
+/// As a link or a picture: with everything in the address.
+fn in_the_address(client: &mut Attacker, path: &str, fields: &str) {
+    for method in ["GET", "HEAD", "PUT", "PATCH", "DELETE"] {
+        let link = format!("{path}?{fields}");
+        let old = client.session().cloned();
+        let headers: &[(&str, &[u8])] = &[("Sec-Fetch-Site", b"cross-site")];
+        let reply = client.send(method, link.as_bytes(), headers, b"");
+        assert!(
+            matches!(reply.status, 200 | 303 | 404 | 405),
+            "{method} {link}"
+        );
+        assert_eq!(client.session().cloned(), old, "{method} {link}");
+    }
+}
+
 #[test]
 fn a05_no_form_of_another_site_has_an_effect() {
     let scene = Scene::open();
@@ -147,22 +162,7 @@ fn a05_no_form_of_another_site_has_an_effect() {
                 ];
                 refused(&mut client, headers, &right, &[415]);
             }
-            // As a link or a picture: with everything in the address.
-            for method in ["GET", "HEAD", "PUT", "PATCH", "DELETE"] {
-                let link = format!("{path}?{right}");
-                let old = client.session().cloned();
-                let reply = client.send(
-                    method,
-                    link.as_bytes(),
-                    &[("Sec-Fetch-Site", b"cross-site")],
-                    b"",
-                );
-                assert!(
-                    matches!(reply.status, 200 | 303 | 404 | 405),
-                    "{method} {link}"
-                );
-                assert_eq!(client.session().cloned(), old, "{method} {link}");
-            }
+            in_the_address(&mut client, path, &right);
         }
     }
     nothing_happened(&scene, &mut ada);
