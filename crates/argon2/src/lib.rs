@@ -233,6 +233,9 @@ impl Passwords for Argon2Passwords {
 }
 
 #[cfg(test)]
+mod fuzz;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

@@ -116,6 +116,16 @@ pub(crate) struct Memory {
 }
 
 impl Memory {
+    /// For a test, that of one thread.
+    #[cfg(test)]
+    pub(crate) fn alone() -> Self {
+        Self {
+            blocks: Vec::new(),
+            share_kib: u64::MAX,
+            large: Arc::default(),
+        }
+    }
+
     /// Does work in so many blocks of 1 KiB.
     pub(crate) fn with<T>(
         &mut self,

@@ -9,7 +9,7 @@ use vestibule_domain::PasswordHash;
 use crate::{Cost, TAG_BYTES};
 
 /// The most that a stored hash may ask for: what the config may be set to. A row that says more was not written here.
-const MOST: Cost = Cost {
+pub(crate) const MOST: Cost = Cost {
     memory_kib: 4 * 1024 * 1024,
     iterations: 64,
     parallelism: 64,

@@ -84,6 +84,9 @@ impl fmt::Debug for PasswordHash {
 }
 
 #[cfg(test)]
+mod fuzz;
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;

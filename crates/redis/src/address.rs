@@ -92,7 +92,8 @@ fn one(
 ) -> Result<ConnectionInfo, NotAnAddress> {
     let mut url = Url::parse(url).map_err(|_| NotAnAddress)?;
     let host = url.host_str().unwrap_or_default();
-    if host.is_empty() || host.contains(',') || !url.path().is_empty() {
+    let odd = host.is_empty() || host.contains(',') || url.port() == Some(0);
+    if odd || !url.path().is_empty() {
         return Err(NotAnAddress);
     }
     if url.port().is_none() {
@@ -121,6 +122,9 @@ fn sentinel_login(query: &str) -> Result<String, NotAnAddress> {
     }
     Ok(format!("{user}:{password}@"))
 }
+
+#[cfg(test)]
+mod fuzz;
 
 #[cfg(test)]
 mod tests {
@@ -197,6 +201,7 @@ mod tests {
             "redis:///0",
             "redis://a/x",
             "redis://a:99999",
+            "redis://a:0",
             "redis://a,b",
             "redis://a?x=1",
             "redis+cluster://",

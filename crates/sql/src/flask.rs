@@ -285,3 +285,6 @@ fn failed(error: Error) -> FlaskError {
         _ => Outage::during("reading the accounts")(error).into(),
     }
 }
+
+#[cfg(test)]
+mod fuzz;

@@ -4,9 +4,12 @@
 
 mod app;
 mod arrows;
+mod asvs;
+mod attacks;
 mod client;
 mod command_line;
 mod crash;
+mod crawl;
 mod dashboard;
 mod door;
 mod every_route;
@@ -17,8 +20,10 @@ mod kept;
 mod known;
 mod login;
 mod logout;
+mod matrix;
 mod moving;
 mod observatory;
+mod passwords;
 mod queue;
 mod raw;
 mod register;

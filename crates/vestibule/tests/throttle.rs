@@ -130,7 +130,7 @@ async fn the_page_says_in_words_when_to_try_again_and_keeps_the_name() {
     }
     app.pass(Duration::from_secs(30));
     wrong(&app, "ada", 1).await;
-    app.pass(Duration::from_secs(60));
+    app.pass(Duration::from_mins(1));
     wrong(&app, "ada", 1).await;
     let page = wrong(&app, "ada", 1).await;
     let words = "Too many wrong passwords. Try again in 2 minutes. That is at \

@@ -15,3 +15,6 @@ pub(crate) fn value<'r>(req: &'r Request<'_>, name: &str) -> Option<&'r str> {
     let value = values.next()?;
     values.next().is_none().then_some(value)
 }
+
+#[cfg(test)]
+mod fuzz;

@@ -139,3 +139,6 @@ impl<'v> FromFormField<'v> for SecretField {
         Ok(Self(field.value.into()))
     }
 }
+
+#[cfg(test)]
+mod fuzz;

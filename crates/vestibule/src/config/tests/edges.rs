@@ -17,29 +17,7 @@ fn edges(variable: &str, taken: &[&str], refused: &[&str]) {
 }
 
 #[test]
-fn each_key_has_its_edges() {
-    let x = |n| "x".repeat(n);
-    edges(
-        "VESTIBULE_SECRET_KEY",
-        &[&x(32), &"é".repeat(32), &format!("{},{}", x(32), x(33))],
-        &[
-            &x(31),
-            &"é".repeat(31),
-            "",
-            ",",
-            &format!("{} {}", x(32), x(31)),
-        ],
-    );
-    edges(
-        "VESTIBULE_SERVER__ADDRESS",
-        &["0.0.0.0", "::1"],
-        &["localhost", "1.2.3", "", "[::1]"],
-    );
-    edges(
-        "VESTIBULE_SERVER__PORT",
-        &["0", "65535"],
-        &["-1", "65536", "", " 1", "1.0", "0x10"],
-    );
+fn limits_and_events_have_their_edges() {
     edges("VESTIBULE_EVENTS__KEEP", &["1d", "10y"], &["23h", "", "x"]);
     edges(
         "VESTIBULE_LOG__FORMAT",
@@ -63,6 +41,32 @@ fn each_key_has_its_edges() {
         "VESTIBULE_THROTTLE__LONGEST_WAIT",
         &["30s", "24h"],
         &["0s", "25h"],
+    );
+}
+
+#[test]
+fn each_key_has_its_edges() {
+    let x = |n| "x".repeat(n);
+    edges(
+        "VESTIBULE_SECRET_KEY",
+        &[&x(32), &"é".repeat(32), &format!("{},{}", x(32), x(33))],
+        &[
+            &x(31),
+            &"é".repeat(31),
+            "",
+            ",",
+            &format!("{} {}", x(32), x(31)),
+        ],
+    );
+    edges(
+        "VESTIBULE_SERVER__ADDRESS",
+        &["0.0.0.0", "::1"],
+        &["localhost", "1.2.3", "", "[::1]"],
+    );
+    edges(
+        "VESTIBULE_SERVER__PORT",
+        &["0", "65535"],
+        &["-1", "65536", "", " 1", "1.0", "0x10"],
     );
     edges(
         "VESTIBULE_PASSWORDS__MIN_LENGTH",
