@@ -99,7 +99,7 @@ fn a_bad_value_found_later() {
 #[test]
 fn an_unknown_name() {
     let sections = "there are: secret_key, [server], [database], [sessions], [passwords], \
-                    [registration], [log]";
+                    [throttle], [registration], [log]";
     let server = "in [server] there are: address, port, public_url, templates";
     let in_file = [
         ("[server]\nprot = 1", "server.prot", server),
