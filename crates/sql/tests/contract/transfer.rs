@@ -309,7 +309,7 @@ async fn what_cannot_be_a_side_is_told_in_words_and_made_by_nobody() {
             "sqlite::memory:",
             "the target is a database in memory",
         ),
-        (&empty, &to, "the schema of the source is 2 steps behind"),
+        (&empty, &to, "the schema of the source is 4 steps behind"),
         (&behind, &to, "the schema of the source is 1 steps behind"),
         (&from, &behind, "the schema of the target is 1 steps behind"),
         (
