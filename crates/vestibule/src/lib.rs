@@ -3,6 +3,7 @@
 mod clock;
 pub mod config;
 mod drain;
+mod events;
 pub mod health;
 pub mod import;
 mod secret_key;
@@ -22,7 +23,7 @@ use secrecy::SecretString;
 use tracing::warn;
 use url::Host;
 use vestibule_argon2::{Argon2Passwords, Cost};
-use vestibule_domain::ports::{Backend, Clock, Passwords, Sessions, Users};
+use vestibule_domain::ports::{Backend, Clock, Events, Passwords, Sessions, Users};
 use vestibule_domain::{
     Login, Logout, PasswordPolicy, Ready, Register, Resume, SessionLimits, SignIn,
 };
@@ -35,6 +36,7 @@ use stores::{database, pending_migrations, place, redis, unusable};
 pub use clock::SystemClock;
 pub use config::{BadConfig, Config};
 pub use drain::Drain;
+pub use events::Recorder;
 
 /// Vestibule, wired as `config` says and ready to launch. The schema is up to date by then.
 ///
@@ -67,6 +69,8 @@ pub async fn rocket(config: &Config, clock: Arc<dyn Clock>) -> Result<Rocket<Bui
         lifetime: config.sessions.lifetime,
         remembered: config.sessions.remembered,
     };
+    let (recorder, _kept) = Recorder::new();
+    let events: Arc<dyn Events> = Arc::new(recorder);
     let sign_in = || SignIn {
         users: Arc::clone(&users),
         sessions: Arc::clone(&sessions),
@@ -102,10 +106,13 @@ pub async fn rocket(config: &Config, clock: Arc<dyn Clock>) -> Result<Rocket<Bui
             site_words: site_words(config),
         }))
         .manage(users)
+        .manage(events)
+        .manage(clock)
         .manage(pages.static_files())
         .attach(pages.fairing())
         .attach(MethodAsSent)
         .attach(vestibule_web::headers())
+        .attach(vestibule_web::request_ids())
         .mount("/", vestibule_web::routes())
         .register("/", vestibule_web::catchers()))
 }

@@ -4,6 +4,7 @@ use rocket::{Request, catch};
 use rocket_dyn_templates::{Template, context};
 
 use crate::headers::secure;
+use crate::request::{name, request_id};
 
 /// An error page, which says when to come back where there is something to wait for.
 pub(crate) struct ErrorPage(Status, Template);
@@ -19,18 +20,21 @@ impl<'r> Responder<'r, 'static> for ErrorPage {
             answer.set_raw_header("Retry-After", RETRY_AFTER_SECS);
         }
         secure(&mut answer);
+        name(req, &mut answer);
         Ok(answer)
     }
 }
 
-pub(crate) fn page(status: Status, title: &str, text: &str) -> Template {
+/// `request` is the code that whoever asks for help can give.
+pub(crate) fn page(status: Status, title: &str, text: &str, request: Option<String>) -> Template {
     let status = status.code;
-    Template::render("error.html", context! { status, title, text })
+    Template::render("error.html", context! { status, title, text, request })
 }
 
-/// Draws every 4xx and 5xx but 401. Nothing in it comes from the request or from the error.
+/// Draws every 4xx and 5xx but 401. Nothing in it comes from the request or from the error, but the name
+/// that we gave to the request.
 #[catch(default)]
-pub(crate) fn any(status: Status, _req: &Request<'_>) -> ErrorPage {
+pub(crate) fn any(status: Status, req: &Request<'_>) -> ErrorPage {
     let (title, text) = match status.code {
         403 => (
             "This form was not accepted",
@@ -62,5 +66,6 @@ pub(crate) fn any(status: Status, _req: &Request<'_>) -> ErrorPage {
             "The fault is ours, and it has been noted. Please try again.",
         ),
     };
-    ErrorPage(status, page(status, title, text))
+    let request = request_id(req).map(|id| id.to_string());
+    ErrorPage(status, page(status, title, text, request))
 }

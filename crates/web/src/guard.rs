@@ -11,6 +11,7 @@ use crate::Site;
 use crate::cookie;
 use crate::next::Next;
 use crate::refusal::report;
+use crate::request::request_id;
 
 /// The managed [`Site`].
 pub(crate) fn site<'r>(req: &'r Request<'_>) -> &'r Site {
@@ -87,6 +88,7 @@ impl<'r> FromRequest<'r> for Asking {
         Outcome::Success(Self(Browser {
             address: req.client_ip(),
             session: token(req),
+            request: request_id(req),
             ..Browser::default()
         }))
     }

@@ -22,6 +22,7 @@ mod method;
 mod next;
 mod refusal;
 mod register;
+mod request;
 mod site;
 mod static_files;
 mod templates;
@@ -29,12 +30,13 @@ mod templates;
 pub use headers::headers;
 pub use judge::Judge;
 pub use method::MethodAsSent;
+pub use request::request_ids;
 pub use site::Site;
 pub use static_files::StaticFiles;
 pub use templates::{Pages, PagesError};
 
 /// Every page. They need, managed by Rocket: [`Site`], the acts `Login`, `Register`, `Logout`, `Resume` and `Ready`,
-/// [`Judge`] and `Arc<dyn Users>`; and [`Pages`] attached.
+/// [`Judge`], `Arc<dyn Users>`, `Arc<dyn Events>` and `Arc<dyn Clock>`; and [`Pages`] attached.
 pub fn routes() -> Vec<rocket::Route> {
     rocket::routes![
         home::get,

@@ -12,6 +12,7 @@ use crate::guard::{Asking, Visitor, welcome};
 use crate::logout::JustLeft;
 use crate::next::Next;
 use crate::refusal::{Problem, Refusal};
+use crate::request::Witness;
 
 #[derive(FromForm)]
 pub(crate) struct LoginForm {
@@ -43,13 +44,14 @@ pub(crate) fn get(
         just_left: just_left.0,
         ..Typed::default()
     };
-    Ok(page(&csrf, register, &typed, &[]))
+    Ok(page(&csrf, register, &typed, None, &[]))
 }
 
 #[post("/login", data = "<form>")]
 pub(crate) async fn post(
     form: OwnForm<LoginForm>,
     asking: Asking,
+    witness: Witness,
     csrf: Csrf,
     login: &State<Login>,
     register: &State<Register>,
@@ -64,7 +66,9 @@ pub(crate) async fn post(
         just_left: false,
     };
     let again = |status, problems: &[Problem]| {
-        let page = page(&csrf, register, &typed, problems);
+        // Typing errors need nobody's help.
+        let request = (status != Status::UnprocessableEntity).then(|| witness.code());
+        let page = page(&csrf, register, &typed, request.flatten(), problems);
         Refusal::Again((status, Box::new(page)))
     };
 
@@ -111,7 +115,13 @@ struct Typed {
     just_left: bool,
 }
 
-fn page(csrf: &Csrf, register: &Register, typed: &Typed, problems: &[Problem]) -> Template {
+fn page(
+    csrf: &Csrf,
+    register: &Register,
+    typed: &Typed,
+    request: Option<String>,
+    problems: &[Problem],
+) -> Template {
     let next = typed.next.as_ref().map(Next::as_str);
     let register_href = register
         .open
@@ -127,6 +137,7 @@ fn page(csrf: &Csrf, register: &Register, typed: &Typed, problems: &[Problem]) -
             register_href,
             notice,
             just_left: typed.just_left,
+            request,
             problems,
         },
     )

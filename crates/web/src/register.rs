@@ -3,7 +3,7 @@ use rocket::http::{CookieJar, Status};
 use rocket::response::Redirect;
 use rocket::{State, get, post, uri};
 use rocket_dyn_templates::{Template, context};
-use vestibule_domain::{Password, Register, RegisterError, Username};
+use vestibule_domain::{EventKind, Password, Register, RegisterError, Username};
 
 use crate::Site;
 use crate::csrf::Csrf;
@@ -14,6 +14,7 @@ use crate::judge::Judge;
 use crate::login::onward;
 use crate::next::Next;
 use crate::refusal::{Problem, Refusal};
+use crate::request::Witness;
 
 #[derive(FromForm)]
 pub(crate) struct RegisterForm {
@@ -29,6 +30,7 @@ pub(crate) fn get(
     next: Option<&str>,
     visitor: Visitor,
     csrf: Csrf,
+    witness: Witness,
     register: &State<Register>,
     judge: &State<Judge>,
 ) -> Result<Template, Refusal> {
@@ -37,15 +39,16 @@ pub(crate) fn get(
         return Err(Refusal::Onward(Box::new(onward(next))));
     }
     if !register.open {
-        return Err(closed());
+        return Err(closed(&witness));
     }
-    Ok(page(&csrf, judge, "", next.as_ref(), &[]))
+    Ok(page(&csrf, judge, "", next.as_ref(), None, &[]))
 }
 
 #[post("/register", data = "<form>")]
 pub(crate) async fn post(
     form: OwnForm<RegisterForm>,
     asking: Asking,
+    witness: Witness,
     csrf: Csrf,
     register: &State<Register>,
     judge: &State<Judge>,
@@ -53,12 +56,23 @@ pub(crate) async fn post(
     jar: &CookieJar<'_>,
 ) -> Result<Redirect, Refusal> {
     if !register.open {
-        return Err(closed());
+        witness.note(EventKind::Forbidden, None, "registration is closed");
+        return Err(closed(&witness));
     }
     let OwnForm(form) = form;
     let next = form.next.as_deref().and_then(Next::parse);
     let again = |status, problems: &[Problem]| {
-        let page = page(&csrf, judge, &form.username, next.as_ref(), problems);
+        // Typing errors need nobody's help.
+        let request = (status != Status::UnprocessableEntity).then(|| witness.code());
+        let request = request.flatten();
+        let page = page(
+            &csrf,
+            judge,
+            &form.username,
+            next.as_ref(),
+            request,
+            problems,
+        );
         Refusal::Again((status, Box::new(page)))
     };
 
@@ -94,7 +108,7 @@ pub(crate) async fn post(
             welcome(site, jar, &session);
             Ok(onward(next))
         }
-        Err(RegisterError::Closed) => Err(closed()),
+        Err(RegisterError::Closed) => Err(closed(&witness)),
         Err(RegisterError::UsernameTaken) => Err(again(
             Status::Conflict,
             &[Problem::with("username", &RegisterError::UsernameTaken)],
@@ -103,12 +117,13 @@ pub(crate) async fn post(
     }
 }
 
-fn closed() -> Refusal {
+fn closed(witness: &Witness) -> Refusal {
     let status = Status::Forbidden;
     let page = error::page(
         status,
         "Registration is closed",
         "New accounts are made by whoever runs this site. Ask them for one.",
+        witness.code(),
     );
     Refusal::Again((status, Box::new(page)))
 }
@@ -118,6 +133,7 @@ fn page(
     judge: &Judge,
     username: &str,
     next: Option<&Next>,
+    request: Option<String>,
     problems: &[Problem],
 ) -> Template {
     let next = next.map(Next::as_str);
@@ -129,6 +145,7 @@ fn page(
             next,
             min_length: judge.min_length(),
             login_href: uri!(crate::login::get(next = next)).to_string(),
+            request,
             problems,
         },
     )
