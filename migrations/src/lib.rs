@@ -6,6 +6,7 @@ use sea_orm_migration::prelude::*;
 
 mod m20261123_000001_users;
 mod m20261123_000002_sessions;
+mod m20261125_000004_events;
 
 /// All steps, oldest first.
 pub struct Migrator;
@@ -16,6 +17,7 @@ impl MigratorTrait for Migrator {
         vec![
             Box::new(m20261123_000001_users::Migration),
             Box::new(m20261123_000002_sessions::Migration),
+            Box::new(m20261125_000004_events::Migration),
         ]
     }
 }

@@ -1,6 +1,9 @@
 //! The accounts, and the embedded default for sessions, in a SQL database: SeaORM on SQLite or Postgres.
 
+pub mod audit;
+mod chain;
 mod entity;
+mod events;
 pub mod flask;
 #[cfg(feature = "testing")]
 mod fresh;
@@ -25,6 +28,7 @@ use vestibule_domain::Outage;
 use vestibule_domain::ports::Backend;
 use vestibule_migrations::Migrator;
 
+pub use events::{Kept, SqlEvents};
 #[cfg(feature = "testing")]
 pub use fresh::create_database;
 pub use place::Place;

@@ -2,5 +2,7 @@
 
 #![expect(unreachable_pub, reason = "SeaORM's derives make public items")]
 
+pub(crate) mod event;
+pub(crate) mod event_chain;
 pub(crate) mod session;
 pub(crate) mod user;
