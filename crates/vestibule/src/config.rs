@@ -26,7 +26,9 @@ use vestibule_domain::Outage;
 use vestibule_sql::Place;
 
 use self::keys::KEYS;
-pub use self::sections::{Database, Level, Log, Mode, Passwords, Registration, Server, Sessions};
+pub use self::sections::{
+    Database, Events, Format, Level, Log, Mode, Passwords, Registration, Server, Sessions,
+};
 
 /// Every setting. Fields may be changed freely, in tests above all: only
 /// [`Config::load`] checks them.
@@ -44,6 +46,8 @@ pub struct Config {
     pub registration: Registration,
     /// What is written down.
     pub log: Log,
+    /// What is kept of what matters to security.
+    pub events: Events,
     /// What other keys are derived from. `None`: to be made on first run.
     pub secret_key: Option<SecretString>,
     /// Where each key was set; a key that kept its default is missing.

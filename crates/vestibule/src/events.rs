@@ -1,42 +1,150 @@
-//! What matters to security, written into the log and handed to whoever keeps it.
+//! What matters to security: written into the log, and kept.
 
-use std::fmt::Write as _;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use tokio::sync::mpsc::{self, Receiver, Sender};
-use tracing::{info, warn};
-use vestibule_domain::ports::Events;
+use tokio::sync::oneshot;
+use tokio::time::{interval, sleep, timeout};
+use tracing::{error, info, warn};
+use vestibule_domain::ports::{Clock, Events};
 use vestibule_domain::{Event, EventKind};
+use vestibule_sql::SqlEvents;
 
-/// [`Events`] for the log and for the keeper.
+/// [`Events`] for the log at once, and for the database as soon as it takes them.
 pub struct Recorder {
-    keeper: Sender<Event>,
+    keeper: Sender<Note>,
     /// How many found no place in the keeper's queue.
-    dropped: AtomicU64,
+    dropped: Arc<AtomicU64>,
+    clock: Arc<dyn Clock>,
+}
+
+/// What the keeper is told.
+enum Note {
+    Keep(Event),
+    /// To say when all that came before is kept.
+    Say(oneshot::Sender<()>),
 }
 
 /// How many events wait for the keeper at most: some MiB, and minutes of an attack without a database.
 const WAITING: usize = 10_000;
 
+/// How many are kept in one transaction at most: it is short for visitors who wait to write as well.
+const AT_ONCE: usize = 256;
+
+/// How long the keeper leaves a database alone that did not take them.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// How long the end of the program waits for the last of them.
+const LAST: Duration = Duration::from_secs(3);
+
+/// How often old events are looked for, and how many are forgotten in one transaction.
+const PRUNING: Duration = Duration::from_hours(1);
+const PRUNED_AT_ONCE: u64 = 500;
+
 impl Recorder {
-    /// A recorder, and what it hands over.
-    pub fn new() -> (Self, Receiver<Event>) {
-        let (keeper, kept) = mpsc::channel(WAITING);
-        let dropped = AtomicU64::new(0);
-        (Self { keeper, dropped }, kept)
+    /// Begins to keep what is recorded.
+    pub fn start(store: SqlEvents, clock: Arc<dyn Clock>) -> Arc<Self> {
+        let (keeper, notes) = mpsc::channel(WAITING);
+        let dropped = Arc::new(AtomicU64::new(0));
+        tokio::spawn(keep(store, notes, Arc::clone(&dropped)));
+        Arc::new(Self {
+            keeper,
+            dropped,
+            clock,
+        })
     }
 
-    /// How many events could not be handed over since this was last asked.
-    pub fn take_dropped(&self) -> u64 {
-        self.dropped.swap(0, Ordering::Relaxed)
+    /// Notes that this instance serves.
+    pub fn started(&self) {
+        self.by_itself(EventKind::Started);
+    }
+
+    /// Notes that this instance serves no more, and waits until all is kept: for so long that an operator does not mind.
+    pub async fn stopped(&self) {
+        self.by_itself(EventKind::Stopped);
+        if timeout(LAST, self.settled()).await.is_err() {
+            warn!("the last events are in the log alone: the database did not take them in time");
+        }
+    }
+
+    /// Ends when all that was recorded before is kept.
+    pub async fn settled(&self) {
+        let (say, said) = oneshot::channel();
+        // Without a keeper there is nothing to wait for.
+        if self.keeper.send(Note::Say(say)).await.is_ok() {
+            let _ = said.await;
+        }
+    }
+
+    fn by_itself(&self, kind: EventKind) {
+        self.record(Event {
+            at: self.clock.now(),
+            kind,
+            request: None,
+            user: None,
+            address: None,
+            facts: vec![
+                ("version", env!("CARGO_PKG_VERSION").to_owned()),
+                ("process", std::process::id().to_string()),
+            ],
+        });
     }
 }
 
 impl Events for Recorder {
     fn record(&self, event: Event) {
         log(&event);
-        if self.keeper.try_send(event).is_err() {
+        if self.keeper.try_send(Note::Keep(event)).is_err() {
             self.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+async fn keep(store: SqlEvents, mut notes: Receiver<Note>, dropped: Arc<AtomicU64>) {
+    let mut batch = Vec::new();
+    while notes.recv_many(&mut batch, AT_ONCE).await > 0 {
+        let (mut events, mut waiting) = (Vec::new(), Vec::new());
+        for note in batch.drain(..) {
+            match note {
+                Note::Keep(event) => events.push(event),
+                Note::Say(say) => waiting.push(say),
+            }
+        }
+        let mut told = false;
+        while let Err(outage) = store.append(&events).await {
+            if !told {
+                error!("{}; they are kept once it answers", outage.chain());
+            }
+            told = true;
+            sleep(PAUSE).await;
+        }
+        let lost = dropped.swap(0, Ordering::Relaxed);
+        if lost > 0 {
+            error!("{lost} events are in the log alone: too many were waiting to be kept");
+        }
+        for say in waiting {
+            // Whoever asked may have gone.
+            let _ = say.send(());
+        }
+    }
+}
+
+/// Forgets what is older than `age`, now and then, for as long as the program runs.
+pub(crate) async fn prune(store: SqlEvents, clock: Arc<dyn Clock>, age: Duration) {
+    let mut hours = interval(PRUNING);
+    loop {
+        hours.tick().await;
+        loop {
+            match store.prune(clock.now() - age, PRUNED_AT_ONCE).await {
+                Ok(PRUNED_AT_ONCE) => {}
+                Ok(_) => break,
+                Err(outage) => {
+                    error!("{}", outage.chain());
+                    break;
+                }
+            }
         }
     }
 }
@@ -49,26 +157,17 @@ fn log(event: &Event) {
     let request = event.request.map(tracing::field::display);
     let user = event.user.map(|user| tracing::field::display(user.0));
     let address = event.address.map(tracing::field::display);
-    let facts = facts(event);
+    let facts: std::collections::BTreeMap<_, _> = event
+        .facts
+        .iter()
+        .map(|(name, value)| (*name, value.as_str()))
+        .collect();
+    let facts = serde_json::to_string(&facts).unwrap_or_default();
     if is_ordinary(event.kind) {
         info!(target: TARGET, event = name, request, user, address, facts);
     } else {
         warn!(target: TARGET, event = name, request, user, address, facts);
     }
-}
-
-/// As `name=value name=value`.
-fn facts(event: &Event) -> String {
-    let mut text = String::new();
-    for (name, value) in &event.facts {
-        // Writing to a String does not fail.
-        let _ = write!(
-            text,
-            "{}{name}={value:?}",
-            if text.is_empty() { "" } else { " " }
-        );
-    }
-    text
 }
 
 /// Whether nobody needs to look at it.

@@ -1,11 +1,13 @@
 //! Vestibule, put together: config, adapters, acts, pages.
 
+pub mod audit;
 mod clock;
 pub mod config;
 mod drain;
 mod events;
 pub mod health;
 pub mod import;
+pub mod log;
 mod secret_key;
 mod stores;
 pub mod transfer;
@@ -28,7 +30,7 @@ use vestibule_domain::{
     Login, Logout, PasswordPolicy, Ready, Register, Resume, SessionLimits, SignIn,
 };
 use vestibule_redis::RedisSessions;
-use vestibule_sql::{Place, SqlSessions, SqlUsers};
+use vestibule_sql::{Place, SqlEvents, SqlSessions, SqlUsers};
 use vestibule_web::{Judge, MethodAsSent, Pages, Site};
 
 use stores::{database, pending_migrations, place, redis, unusable};
@@ -62,15 +64,22 @@ pub async fn rocket(config: &Config, clock: Arc<dyn Clock>) -> Result<Rocket<Bui
         )),
         None => Arc::new(SqlSessions(sql.clone())),
     };
-    let mut backends: Vec<Arc<dyn Backend>> = vec![Arc::new(sql)];
-    backends.extend(redis.map(|redis| redis as Arc<dyn Backend>));
     let limits = SessionLimits {
         idle: config.sessions.idle,
         lifetime: config.sessions.lifetime,
         remembered: config.sessions.remembered,
     };
-    let (recorder, _kept) = Recorder::new();
-    let events: Arc<dyn Events> = Arc::new(recorder);
+    let mut backends: Vec<Arc<dyn Backend>> = vec![Arc::new(sql.clone())];
+    backends.extend(redis.map(|redis| redis as Arc<dyn Backend>));
+    let recorder = Recorder::start(SqlEvents(sql.clone()), Arc::clone(&clock));
+    if let Some(age) = config.events.keep {
+        tokio::spawn(events::prune(
+            SqlEvents(sql.clone()),
+            Arc::clone(&clock),
+            age,
+        ));
+    }
+    let events: Arc<dyn Events> = Arc::clone(&recorder) as Arc<dyn Events>;
     let sign_in = || SignIn {
         users: Arc::clone(&users),
         sessions: Arc::clone(&sessions),
@@ -94,9 +103,12 @@ pub async fn rocket(config: &Config, clock: Arc<dyn Clock>) -> Result<Rocket<Bui
         })
         .manage(Logout {
             sessions: Arc::clone(&sessions),
+            events: Arc::clone(&events),
+            clock: Arc::clone(&clock),
         })
         .manage(Resume {
             sessions: Arc::clone(&sessions),
+            events: Arc::clone(&events),
             clock: Arc::clone(&clock),
             limits,
         })
@@ -107,6 +119,7 @@ pub async fn rocket(config: &Config, clock: Arc<dyn Clock>) -> Result<Rocket<Bui
         }))
         .manage(users)
         .manage(events)
+        .manage(recorder)
         .manage(clock)
         .manage(pages.static_files())
         .attach(pages.fairing())

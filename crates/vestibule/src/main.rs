@@ -1,6 +1,6 @@
 //! The command line.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -12,13 +12,11 @@ use clap::{Parser, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 use rocket::fairing::AdHoc;
 use secrecy::SecretString;
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::filter::filter_fn;
-use tracing_subscriber::layer::SubscriberExt;
-use tracing_subscriber::util::SubscriberInitExt;
 use vestibule::import::{self, ImportFailed};
-use vestibule::transfer;
-use vestibule::{BadConfig, Config, Drain, SystemClock, claim_port, health, rocket};
+use vestibule::{BadConfig, Config, Drain, Recorder, SystemClock, claim_port, health, log, rocket};
+use vestibule::{audit, transfer};
+use vestibule_domain::RequestId;
+use vestibule_sql::audit::Head;
 
 /// Vestibule, the entrance hall for your app. Without a command it serves.
 #[derive(Parser)]
@@ -38,6 +36,16 @@ enum Command {
     Migrate,
     /// Ask the instance that runs here whether visitors may come; 0 means yes
     Health,
+    /// Look after the kept security events
+    Audit {
+        #[command(subcommand)]
+        what: Audit,
+    },
+    /// Tell what happened in answer to a request, and why, by the code that its page showed
+    Explain {
+        /// The code, such as 0f3k-9m2c-77qa-xz10
+        request: String,
+    },
     /// Copy the accounts from one database to another, SQLite or Postgres; sessions stay behind
     ///
     /// The configured database is meant where a URL is left out. Leave out the one with a password in it: others on this
@@ -55,6 +63,16 @@ enum Command {
         /// The SQLite file of a Flask tutorial, with the table `user`
         #[arg(long, value_name = "FILE")]
         flask: PathBuf,
+    },
+}
+
+#[derive(Subcommand)]
+enum Audit {
+    /// Say whether any of them was changed or removed, and which is the first
+    Verify {
+        /// A head that was noted earlier: it has to be in the chain still
+        #[arg(long, value_name = "HEAD")]
+        head: Option<String>,
     },
 }
 
@@ -78,7 +96,7 @@ fn main() -> ExitCode {
 
 fn run(command: Command) -> anyhow::Result<()> {
     let config = Config::load()?;
-    log(&config);
+    log::start(&config);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         // What blocks is the judging of passwords, which is work: more at a time than cores gains nothing.
@@ -89,6 +107,10 @@ fn run(command: Command) -> anyhow::Result<()> {
             Command::Serve => serve(config).await,
             Command::Check => check(&config).await,
             Command::Migrate => migrate(&config).await,
+            Command::Audit {
+                what: Audit::Verify { head },
+            } => verify(&config, head.as_deref()).await,
+            Command::Explain { request } => explain(&config, &request).await,
             Command::Health => health(&config),
             Command::Move { from, to } => move_accounts(&config, from.as_ref(), to.as_ref()).await,
             Command::Import { flask } => import(&config, &flask).await,
@@ -99,29 +121,6 @@ fn run(command: Command) -> anyhow::Result<()> {
     outcome
 }
 
-fn log(config: &Config) {
-    let level = config.log.level.as_str();
-    let levels = EnvFilter::new(format!(
-        "{level},rocket_dyn_templates=warn,hyper=error,sqlx=warn,sea_orm=warn,sea_orm_migration=warn"
-    ));
-    // Rocket tells about every request, address and all, and calls an ordinary 404 an error.
-    let ours = filter_fn(|meta| {
-        let target = meta.target();
-        let theirs = target.starts_with("rocket::");
-        let theirs_in_ours = target.starts_with("vestibule") && target.ends_with("::_");
-        !theirs && !theirs_in_ours
-    });
-    tracing_subscriber::registry()
-        .with(levels)
-        .with(ours)
-        .with(
-            tracing_subscriber::fmt::layer()
-                .with_ansi(io::stderr().is_terminal())
-                .with_writer(io::stderr),
-        )
-        .init();
-}
-
 async fn serve(mut config: Config) -> anyhow::Result<()> {
     claim_port(&mut config)?;
     let welcome = format!("Vestibule is open at {}", config.public_url());
@@ -129,8 +128,11 @@ async fn serve(mut config: Config) -> anyhow::Result<()> {
     let rocket = rocket(&config, Arc::new(SystemClock))
         .await?
         .attach(drain.clone())
-        .attach(AdHoc::on_liftoff("Welcome", |_| {
+        .attach(AdHoc::on_liftoff("Welcome", |rocket| {
             Box::pin(async move {
+                if let Some(recorder) = rocket.state::<Arc<Recorder>>() {
+                    recorder.started();
+                }
                 // Serving goes on when nobody reads this.
                 let _ = writeln!(io::stdout(), "{welcome}");
             })
@@ -138,10 +140,39 @@ async fn serve(mut config: Config) -> anyhow::Result<()> {
         .ignite()
         .await?;
     let over = drain.over(rocket.shutdown());
-    tokio::select! {
+    let recorder = rocket.state::<Arc<Recorder>>().cloned();
+    let outcome = tokio::select! {
         ended = rocket.launch() => ended.map(drop).map_err(anyhow::Error::from),
         () = over => Ok(()),
+    };
+    if let Some(recorder) = recorder {
+        recorder.stopped().await;
     }
+    outcome
+}
+
+async fn verify(config: &Config, head: Option<&str>) -> anyhow::Result<()> {
+    let head = head
+        .map(|text| {
+            Head::parse(text)
+                .context("--head is no head: it looks like 17:5f0e.., as `audit verify` prints it")
+        })
+        .transpose()?;
+    let told = audit::verify_events(config, head.as_ref()).await??;
+    writeln!(io::stdout(), "{told}")?;
+    Ok(())
+}
+
+async fn explain(config: &Config, request: &str) -> anyhow::Result<()> {
+    let request = RequestId::parse(request).context(
+        "that is no code of a request: it has 16 letters and digits, such as 0f3k-9m2c-77qa-xz10",
+    )?;
+    let told = audit::explain(config, request).await?;
+    let told = told.with_context(|| {
+        format!("nothing is kept of the request {request}: it did nothing of note, or was pruned")
+    })?;
+    write!(io::stdout(), "{told}")?;
+    Ok(())
 }
 
 async fn check(config: &Config) -> anyhow::Result<()> {

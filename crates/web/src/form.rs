@@ -6,10 +6,11 @@ use rocket::http::{ContentType, RawStr, Status};
 use rocket::request::Request;
 use secrecy::zeroize::Zeroizing;
 use secrecy::{ExposeSecret, SecretString};
-use tracing::warn;
+use vestibule_domain::EventKind;
 
 use crate::csrf;
 use crate::guard::site;
+use crate::request::Witness;
 
 /// A form that one of our own pages sent.
 ///
@@ -36,11 +37,26 @@ where
         match read(req, data).await {
             Ok(form) => Outcome::Success(Self(form)),
             Err(status) => {
-                warn!(path = req.uri().path().as_str(), %status, "refused a form");
+                note(req, status);
                 Outcome::Error((status, ()))
             }
         }
     }
+}
+
+/// Notes why a form was refused. What was in it stays out of it.
+fn note(req: &Request<'_>, status: Status) {
+    let (kind, reason) = match status.code {
+        403 => (EventKind::ForeignForm, "not from one of our pages"),
+        413 => (EventKind::OddRequest, "too large"),
+        415 => (EventKind::OddRequest, "not a form"),
+        422 => (
+            EventKind::OddRequest,
+            "not UTF-8, or not the fields of the page",
+        ),
+        _ => (EventKind::OddRequest, "broken off"),
+    };
+    Witness::of(req).note(kind, None, reason);
 }
 
 async fn read<F>(req: &Request<'_>, data: Data<'_>) -> Result<F, Status>

@@ -61,10 +61,10 @@ async fn session(req: &Request<'_>) -> Result<Option<Session>, Status> {
         .rocket()
         .state::<Resume>()
         .ok_or(Status::InternalServerError)?;
-    match token(req) {
-        Some(token) => resume.session(&token).await.map_err(|e| report(&e)),
-        None => Ok(None),
-    }
+    resume
+        .session(&browser(req))
+        .await
+        .map_err(|e| report(request_id(req), &e))
 }
 
 fn token(req: &Request<'_>) -> Option<SessionToken> {
@@ -85,12 +85,16 @@ impl<'r> FromRequest<'r> for Asking {
     type Error = ();
 
     async fn from_request(req: &'r Request<'_>) -> Outcome<Self, ()> {
-        Outcome::Success(Self(Browser {
-            address: req.client_ip(),
-            session: token(req),
-            request: request_id(req),
-            ..Browser::default()
-        }))
+        Outcome::Success(Self(browser(req)))
+    }
+}
+
+fn browser(req: &Request<'_>) -> Browser {
+    Browser {
+        address: req.client_ip(),
+        session: token(req),
+        request: request_id(req),
+        ..Browser::default()
     }
 }
 

@@ -1,8 +1,7 @@
-use rocket::http::Status;
 use rocket::{State, get};
 use vestibule_domain::Ready;
 
-use crate::refusal::report;
+use crate::refusal::Refusal;
 
 /// The process answers.
 #[get("/health/live")]
@@ -12,7 +11,7 @@ pub(crate) fn live() -> &'static str {
 
 /// Visitors can be served. When not, the answer says no more than that; the reason is in the log.
 #[get("/health/ready")]
-pub(crate) async fn ready(ready: &State<Ready>) -> Result<&'static str, Status> {
-    ready.check().await.map_err(|e| report(&e))?;
+pub(crate) async fn ready(ready: &State<Ready>) -> Result<&'static str, Refusal> {
+    ready.check().await?;
     Ok("ready\n")
 }

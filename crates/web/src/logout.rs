@@ -44,9 +44,7 @@ pub(crate) async fn post(
     site: &State<Site>,
     jar: &CookieJar<'_>,
 ) -> Result<Farewell, Refusal> {
-    if let Some(token) = asking.browser(false).session {
-        logout.end(&token).await?;
-    }
+    logout.end(&asking.browser(false)).await?;
     site.remove(jar, site.session_cookie());
     site.add(jar, site.farewell_cookie(), "1".to_owned(), Some(FAREWELL));
     Ok(Farewell {

@@ -1,9 +1,12 @@
+use rocket::Request;
 use rocket::http::Status;
-use rocket::response::{Redirect, Responder};
+use rocket::response::{self, Redirect, Responder};
 use rocket::serde::Serialize;
 use rocket_dyn_templates::Template;
 use tracing::error;
-use vestibule_domain::Outage;
+use vestibule_domain::{Outage, RequestId};
+
+use crate::request::request_id;
 
 /// Every way a page declines.
 #[derive(Responder)]
@@ -14,17 +17,30 @@ pub(crate) enum Refusal {
     Onward(Box<Redirect>),
     /// Not for the visitor to mend here: the error page of this status.
     Page(Status),
+    /// Ours to mend: the visitor gets the 503 page, the log the reason.
+    Outage(Reported),
 }
 
 impl From<Outage> for Refusal {
     fn from(outage: Outage) -> Self {
-        Self::Page(report(&outage))
+        Self::Outage(Reported(outage))
     }
 }
 
-/// Logs an outage with every cause under it: the one place that does.
-pub(crate) fn report(outage: &Outage) -> Status {
-    error!("{}", outage.chain());
+/// An outage that is logged when it is answered, since the request is known by then.
+pub(crate) struct Reported(Outage);
+
+impl<'r> Responder<'r, 'static> for Reported {
+    fn respond_to(self, req: &'r Request<'_>) -> response::Result<'static> {
+        Err(report(request_id(req), &self.0))
+    }
+}
+
+/// Logs an outage with every cause under it, and with the name of the request that the error page shows: the one place
+/// that does.
+pub(crate) fn report(request: Option<RequestId>, outage: &Outage) -> Status {
+    let request = request.map(tracing::field::display);
+    error!(request, "{}", outage.chain());
     Status::ServiceUnavailable
 }
 

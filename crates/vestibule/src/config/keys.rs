@@ -10,7 +10,7 @@ use url::Url;
 use vestibule_redis::Address;
 use vestibule_sql::Place;
 
-use super::{Config, Level, Mode};
+use super::{Config, Format, Level, Mode};
 
 /// A key, and all there is to know of it.
 pub(super) struct Key {
@@ -244,11 +244,43 @@ pub(super) const KEYS: &[Key] = &[
         found: quoted,
         show: |config| config.log.level.as_str().to_owned(),
     },
+    Key {
+        name: "log.format",
+        expected: r#""text" or "json""#,
+        read: |config, text| {
+            let format = Format::ALL
+                .into_iter()
+                .find(|format| format.as_str() == text);
+            set(&mut config.log.format, format)
+        },
+        found: quoted,
+        show: |config| config.log.format.as_str().to_owned(),
+    },
+    Key {
+        name: "events.keep",
+        expected: r#"a time from 1d to 10years, or "forever""#,
+        read: |config, text| {
+            let keep = match text {
+                "forever" => Some(None),
+                text => time(text, KEPT).map(Some),
+            };
+            set(&mut config.events.keep, keep)
+        },
+        found: quoted,
+        show: |config| match config.events.keep {
+            Some(age) => format_duration(age).to_string(),
+            None => "forever".to_owned(),
+        },
+    },
 ];
 
 /// Activity is written down at most once a minute, so a shorter time would end
 /// sessions that are in use.
 const LEAST_IDLE: Duration = Duration::from_mins(2);
+
+/// How long events are kept: what is gone after less than a day helps nobody.
+const KEPT: RangeInclusive<Duration> =
+    Duration::from_hours(24)..=Duration::from_hours(24 * 366 * 10);
 
 /// How long a visitor may be left waiting for a store.
 const TIMEOUTS: RangeInclusive<Duration> = Duration::from_millis(10)..=Duration::from_mins(1);

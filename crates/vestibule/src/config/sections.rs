@@ -163,6 +163,45 @@ impl Mode {
 pub struct Log {
     /// The least urgent thing that is written.
     pub level: Level,
+    /// What a line looks like.
+    pub format: Format,
+}
+
+/// What a line of the log looks like.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Format {
+    /// For people.
+    #[default]
+    Text,
+    /// A JSON object, for programs.
+    Json,
+}
+
+impl Format {
+    pub(super) const ALL: [Self; 2] = [Self::Text, Self::Json];
+
+    /// As it stands in the file.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Json => "json",
+        }
+    }
+}
+
+/// `[events]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Events {
+    /// How long security events are kept. `None`: for ever.
+    pub keep: Option<Duration>,
+}
+
+impl Default for Events {
+    fn default() -> Self {
+        Self {
+            keep: Some(Duration::from_hours(90 * 24)),
+        }
+    }
 }
 
 /// How urgent a line of the log is.
