@@ -3,8 +3,8 @@
 use std::fmt;
 
 use sea_orm::{
-    AccessMode, ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, EntityTrait,
-    IsolationLevel, QueryFilter, QueryOrder, QuerySelect, RuntimeErr, TransactionTrait, sqlx,
+    AccessMode, ColumnTrait, DatabaseTransaction, DbBackend, DbErr, EntityTrait, IsolationLevel,
+    QueryFilter, QueryOrder, QuerySelect, RuntimeErr, TransactionTrait, sqlx,
 };
 use thiserror::Error;
 use time::OffsetDateTime;

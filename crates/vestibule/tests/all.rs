@@ -7,6 +7,7 @@ mod arrows;
 mod command_line;
 mod crash;
 mod dashboard;
+mod events;
 mod every_route;
 mod health;
 mod http;

@@ -40,8 +40,9 @@ impl Server {
         Self::run(program(folder, &[]))
     }
 
-    fn run(mut program: Command) -> Self {
+    pub(crate) fn run(mut program: impl std::borrow::BorrowMut<Command>) -> Self {
         let mut process = program
+            .borrow_mut()
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
