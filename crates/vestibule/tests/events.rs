@@ -146,9 +146,11 @@ fn run(folder: &Path, arguments: &[&str]) -> (Option<i32>, String) {
 #[tokio::test]
 async fn the_code_on_the_page_is_explained_and_what_is_edited_is_found() {
     let folder = TempDir::new().unwrap();
-    let json = [("VESTIBULE_LOG__FORMAT", "json")];
-    let mut start = program(folder.path(), &json);
-    let server = Server::run(start.env("VESTIBULE_LOG__LEVEL", "debug"));
+    let log = [
+        ("VESTIBULE_LOG__FORMAT", "json"),
+        ("VESTIBULE_LOG__LEVEL", "debug"),
+    ];
+    let server = Server::run(program(folder.path(), &log));
     let mut eve = Person::at(&server.url);
     let canary = "canary birds sing at 4";
     let fields = [("username", "eve"), ("password", canary), ("odd", "x")];

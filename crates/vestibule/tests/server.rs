@@ -40,9 +40,8 @@ impl Server {
         Self::run(program(folder, &[]))
     }
 
-    pub(crate) fn run(mut program: impl std::borrow::BorrowMut<Command>) -> Self {
+    pub(crate) fn run(mut program: Command) -> Self {
         let mut process = program
-            .borrow_mut()
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()

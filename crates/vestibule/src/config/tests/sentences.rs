@@ -89,7 +89,7 @@ fn a_bad_value_found_later() {
 #[test]
 fn an_unknown_name() {
     let sections = "there are: secret_key, [server], [database], [sessions], [passwords], \
-                    [registration], [log]";
+                    [registration], [log], [events]";
     let server = "in [server] there are: address, port, public_url, templates";
     let in_file = [
         ("[server]\nprot = 1", "server.prot", server),
@@ -99,7 +99,7 @@ fn an_unknown_name() {
         (
             "[log]\nsecret_key = 'hunter2'",
             "log.secret_key",
-            "in [log] there are: level",
+            "in [log] there are: level, format",
         ),
     ];
     for (file, key, help) in in_file {
@@ -136,7 +136,7 @@ fn an_unknown_name() {
 #[test]
 fn a_value_where_a_section_belongs_even_under_a_variable() {
     let expected = "log (set in config/vestibule.toml) is not a section, \
-                    but a section [log] with level is expected";
+                    but a section [log] with level, format is expected";
     let file = "log = 'sqlite://ada:hunter2@db'";
 
     assert_eq!(sentence(load(file, &[])), expected);
