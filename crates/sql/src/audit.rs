@@ -217,15 +217,13 @@ fn is_unreadable(error: &DbErr) -> bool {
 
 /// All that is read in it is from one moment.
 async fn snapshot(sql: &Sql) -> Result<DatabaseTransaction, DbErr> {
-    match sql.read.get_database_backend() {
+    if sql.read.get_database_backend() == DbBackend::Sqlite {
         // A transaction that reads sees what was there when it first looked.
-        DbBackend::Sqlite => sql.read.begin().await,
-        _ => {
-            let isolation = Some(IsolationLevel::RepeatableRead);
-            let access = Some(AccessMode::ReadOnly);
-            sql.read.begin_with_config(isolation, access).await
-        }
+        return sql.read.begin().await;
     }
+    let isolation = Some(IsolationLevel::RepeatableRead);
+    let access = Some(AccessMode::ReadOnly);
+    sql.read.begin_with_config(isolation, access).await
 }
 
 impl Head {

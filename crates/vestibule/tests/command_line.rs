@@ -173,7 +173,7 @@ fn migrate_only_migrates() {
     let folder = TempDir::new().unwrap();
     let output = run(folder.path(), "migrate", &[]);
     assert!(
-        text(&output.stdout).contains("2 steps"),
+        text(&output.stdout).contains("3 steps"),
         "{}",
         text(&output.stderr)
     );
