@@ -11,7 +11,7 @@ use crate::Site;
 use crate::cookie;
 use crate::next::Next;
 use crate::refusal::report;
-use crate::request::request_id;
+use crate::request::{Witness, request_id};
 
 /// The managed [`Site`].
 pub(crate) fn site<'r>(req: &'r Request<'_>) -> &'r Site {
@@ -72,11 +72,18 @@ fn token(req: &Request<'_>) -> Option<SessionToken> {
 }
 
 /// The browser that asks, as the acts want to know it.
-pub(crate) struct Asking(Browser);
+pub(crate) struct Asking {
+    browser: Browser,
+    /// Who notes what it did.
+    pub witness: Witness,
+}
 
 impl Asking {
-    pub(crate) fn browser(self, remember: bool) -> Browser {
-        Browser { remember, ..self.0 }
+    pub(crate) fn browser(&self, remember: bool) -> Browser {
+        Browser {
+            remember,
+            ..self.browser.clone()
+        }
     }
 }
 
@@ -85,7 +92,10 @@ impl<'r> FromRequest<'r> for Asking {
     type Error = ();
 
     async fn from_request(req: &'r Request<'_>) -> Outcome<Self, ()> {
-        Outcome::Success(Self(browser(req)))
+        Outcome::Success(Self {
+            browser: browser(req),
+            witness: Witness::of(req),
+        })
     }
 }
 

@@ -12,7 +12,6 @@ use crate::guard::{Asking, Visitor, welcome};
 use crate::logout::JustLeft;
 use crate::next::Next;
 use crate::refusal::{Problem, Refusal};
-use crate::request::Witness;
 
 #[derive(FromForm)]
 pub(crate) struct LoginForm {
@@ -51,7 +50,6 @@ pub(crate) fn get(
 pub(crate) async fn post(
     form: OwnForm<LoginForm>,
     asking: Asking,
-    witness: Witness,
     csrf: Csrf,
     login: &State<Login>,
     register: &State<Register>,
@@ -67,7 +65,7 @@ pub(crate) async fn post(
     };
     let again = |status, problems: &[Problem]| {
         // Typing errors need nobody's help.
-        let request = (status != Status::UnprocessableEntity).then(|| witness.code());
+        let request = (status != Status::UnprocessableEntity).then(|| asking.witness.code());
         let page = page(&csrf, register, &typed, request.flatten(), problems);
         Refusal::Again((status, Box::new(page)))
     };

@@ -48,7 +48,6 @@ pub(crate) fn get(
 pub(crate) async fn post(
     form: OwnForm<RegisterForm>,
     asking: Asking,
-    witness: Witness,
     csrf: Csrf,
     register: &State<Register>,
     judge: &State<Judge>,
@@ -56,14 +55,16 @@ pub(crate) async fn post(
     jar: &CookieJar<'_>,
 ) -> Result<Redirect, Refusal> {
     if !register.open {
-        witness.note(EventKind::Forbidden, None, "registration is closed");
-        return Err(closed(&witness));
+        asking
+            .witness
+            .note(EventKind::Forbidden, None, "registration is closed");
+        return Err(closed(&asking.witness));
     }
     let OwnForm(form) = form;
     let next = form.next.as_deref().and_then(Next::parse);
     let again = |status, problems: &[Problem]| {
         // Typing errors need nobody's help.
-        let request = (status != Status::UnprocessableEntity).then(|| witness.code());
+        let request = (status != Status::UnprocessableEntity).then(|| asking.witness.code());
         let request = request.flatten();
         let page = page(
             &csrf,
@@ -108,7 +109,7 @@ pub(crate) async fn post(
             welcome(site, jar, &session);
             Ok(onward(next))
         }
-        Err(RegisterError::Closed) => Err(closed(&witness)),
+        Err(RegisterError::Closed) => Err(closed(&asking.witness)),
         Err(RegisterError::UsernameTaken) => Err(again(
             Status::Conflict,
             &[Problem::with("username", &RegisterError::UsernameTaken)],

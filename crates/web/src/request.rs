@@ -73,10 +73,10 @@ fn managed<T: ?Sized + Send + Sync + 'static>(req: &Request<'_>) -> Arc<T>
 where
     Arc<T>: Send + Sync,
 {
-    req.rocket()
-        .state::<Arc<T>>()
-        .map(Arc::clone)
-        .unwrap_or_else(|| unreachable!("it is managed before anything is served"))
+    req.rocket().state::<Arc<T>>().map_or_else(
+        || unreachable!("it is managed before anything is served"),
+        Arc::clone,
+    )
 }
 
 #[rocket::async_trait]

@@ -18,7 +18,7 @@ pub(crate) fn event(n: u32) -> Event {
         at: START + Duration::from_secs(n.into()),
         kind: EventKind::LoginFailed,
         request: Some(RequestId::random().unwrap()),
-        user: (n % 2 == 0).then(UserId::new),
+        user: n.is_multiple_of(2).then(UserId::new),
         address: Some([203, 0, 113, 7].into()),
         facts: vec![("path", "/login".into()), ("n", n.to_string())],
     }
@@ -140,7 +140,7 @@ async fn each_change_is_named(sql: &Sql, url: &str) {
     // What was changed is not pruned away.
     run("UPDATE events SET facts = '{}' WHERE seq = 2").await;
     let outage = SqlEvents(sql.clone())
-        .prune(START + Duration::from_secs(60), 100)
+        .prune(START + Duration::from_mins(1), 100)
         .await;
     assert!(outage.unwrap_err().chain().contains("row 2"));
     run("DELETE FROM events; INSERT INTO events SELECT * FROM spare").await;

@@ -285,7 +285,7 @@ async fn what_cannot_be_a_side_is_told_in_words_and_made_by_nobody() {
         "DELETE FROM seaql_migrations WHERE version LIKE '%sessions'",
     )
     .await;
-    let all = vestibule_sql::pending_migrations("sqlite::memory:", &crate::OPTIONS);
+    let all = vestibule_sql::pending_migrations("sqlite::memory:", &OPTIONS);
     let all = all.await.unwrap();
     for (from, to, words) in [
         (
