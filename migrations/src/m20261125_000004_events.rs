@@ -1,6 +1,6 @@
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::schema::{
-    big_integer, integer, string, string_null, text, timestamp_with_time_zone, uuid_null,
+    big_integer, integer, string_len, string_len_null, text, timestamp_with_time_zone, uuid_null,
 };
 
 #[derive(DeriveMigrationName)]
@@ -29,6 +29,12 @@ enum EventChain {
     AnchorHash,
 }
 
+/// Of a SHA-256.
+const HASH_BYTES: u32 = 32;
+
+/// An IPv6 address in text, with an IPv4 address in it.
+const ADDRESS_CHARS: u32 = 45;
+
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     fn use_transaction(&self) -> Option<bool> {
@@ -36,20 +42,25 @@ impl MigrationTrait for Migration {
     }
 
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let hash = |name: DynIden| {
+            ColumnDef::new(name)
+                .binary_len(HASH_BYTES)
+                .not_null()
+                .to_owned()
+        };
         manager
             .create_table(
                 Table::create()
                     .table(Events::Table)
-                    // Without gaps, so that a row that is missing is noticed.
                     .col(big_integer(Events::Seq).primary_key())
                     .col(timestamp_with_time_zone(Events::At))
-                    .col(string(Events::Kind))
-                    .col(string_null(Events::Request))
-                    // Refers to nothing: what happened outlives the account.
+                    .col(string_len(Events::Kind, 64))
+                    .col(string_len_null(Events::Request, 19))
+                    // No foreign key: what an account did outlives it.
                     .col(uuid_null(Events::UserId))
-                    .col(string_null(Events::Address))
+                    .col(string_len_null(Events::Address, ADDRESS_CHARS))
                     .col(text(Events::Facts))
-                    .col(hash(Events::Hash))
+                    .col(hash(Events::Hash.into_iden()))
                     .to_owned(),
             )
             .await?;
@@ -62,38 +73,41 @@ impl MigrationTrait for Migration {
                     .to_owned(),
             )
             .await?;
-        // One row: where the chain ends, and the last row that was pruned away.
         manager
             .create_table(
                 Table::create()
                     .table(EventChain::Table)
                     .col(integer(EventChain::Id).primary_key())
                     .col(big_integer(EventChain::HeadSeq))
-                    .col(hash(EventChain::HeadHash))
+                    .col(hash(EventChain::HeadHash.into_iden()))
                     .col(big_integer(EventChain::AnchorSeq))
-                    .col(hash(EventChain::AnchorHash))
+                    .col(hash(EventChain::AnchorHash.into_iden()))
                     .to_owned(),
             )
             .await?;
-        let nothing = vec![0_u8; 32];
-        let start = Query::insert()
-            .into_table(EventChain::Table)
-            .columns([
-                EventChain::Id,
-                EventChain::HeadSeq,
-                EventChain::HeadHash,
-                EventChain::AnchorSeq,
-                EventChain::AnchorHash,
-            ])
-            .values_panic([
-                1.into(),
-                0_i64.into(),
-                nothing.clone().into(),
-                0_i64.into(),
-                nothing.into(),
-            ])
-            .to_owned();
-        manager.execute(start).await
+        // The one row: a chain without a link.
+        let none = vec![0_u8; HASH_BYTES as usize];
+        manager
+            .execute(
+                Query::insert()
+                    .into_table(EventChain::Table)
+                    .columns([
+                        EventChain::Id,
+                        EventChain::HeadSeq,
+                        EventChain::HeadHash,
+                        EventChain::AnchorSeq,
+                        EventChain::AnchorHash,
+                    ])
+                    .values_panic([
+                        1.into(),
+                        0.into(),
+                        none.clone().into(),
+                        0.into(),
+                        none.into(),
+                    ])
+                    .to_owned(),
+            )
+            .await
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
@@ -104,9 +118,4 @@ impl MigrationTrait for Migration {
             .drop_table(Table::drop().table(Events::Table).to_owned())
             .await
     }
-}
-
-/// A SHA-256.
-fn hash(column: impl IntoIden) -> ColumnDef {
-    ColumnDef::new(column).binary_len(32).not_null().take()
 }

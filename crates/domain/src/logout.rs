@@ -7,14 +7,14 @@ use crate::{Browser, Event, EventKind, Outage};
 pub struct Logout {
     /// Where the session is kept.
     pub sessions: Arc<dyn Sessions>,
-    /// Where its end is noted.
+    /// Where it is noted.
     pub events: Arc<dyn Events>,
     /// The time.
     pub clock: Arc<dyn Clock>,
 }
 
 impl Logout {
-    /// Ends the browser's session on the server, where it has one: a copy of its token is worth nothing from here on.
+    /// Ends the session of whoever asks, on the server: a copy of its token is worth nothing from here on.
     ///
     /// # Errors
     /// [`Outage`] when the session may still be running.
@@ -22,18 +22,18 @@ impl Logout {
         let Some(token) = &browser.session else {
             return Ok(());
         };
-        // Whose session it is, a made-up token only claims.
-        let session = self.sessions.find(token.id()).await?;
-        self.sessions.end(token.id()).await?;
-        if let Some(session) = session {
-            let event = browser.event(
-                EventKind::SessionEnded,
-                self.clock.now(),
-                Some(session.user),
-            );
+        let id = token.id();
+        // A token of no session ends none, and so is not worth a note. Not to know is no reason to leave it running.
+        let ended = self.sessions.find(id).await.ok().flatten();
+        self.sessions.end(id).await?;
+        if let Some(session) = ended {
             self.events.record(Event {
-                facts: vec![("reason", "logout".to_owned())],
-                ..event
+                at: self.clock.now(),
+                kind: EventKind::SessionEnded,
+                request: browser.request,
+                user: Some(session.user),
+                address: browser.address,
+                facts: vec![("reason", "signed out".to_owned())],
             });
         }
         Ok(())
@@ -44,56 +44,59 @@ impl Logout {
 mod tests {
     use super::*;
     use crate::ports::{MockClock, MockEvents, MockSessions};
-    use crate::{Session, SessionToken, UserId};
+    use crate::{RequestId, Session, SessionToken, UserId};
     use time::macros::datetime;
 
-    async fn log_out(found: Option<Session>, token: SessionToken, events: MockEvents) {
+    /// Signs out with a token whose session is this, and says whether that is noted.
+    async fn sign_out(found: Result<Option<Session>, Outage>, noted: bool) {
+        let token = SessionToken::random(UserId::new()).unwrap();
         let id = token.id();
+        let browser = Browser {
+            session: Some(token),
+            request: Some(RequestId::random().unwrap()),
+            ..Browser::default()
+        };
         let mut sessions = MockSessions::new();
-        sessions.expect_find().return_once(|_| Ok(found));
+        sessions.expect_find().return_once(|_| found);
         sessions
             .expect_end()
             .withf(move |ended| *ended == id)
             .once()
             .return_once(|_| Ok(()));
+        let request = browser.request;
+        let mut events = MockEvents::new();
+        events
+            .expect_record()
+            .withf(move |event| event.kind == EventKind::SessionEnded && event.request == request)
+            .times(usize::from(noted))
+            .return_const(());
         let mut clock = MockClock::new();
         clock
             .expect_now()
-            .return_const(datetime!(2026-11-25 12:00 UTC));
+            .return_const(datetime!(2026-11-25 8:00 UTC));
         let logout = Logout {
             sessions: Arc::new(sessions),
             events: Arc::new(events),
             clock: Arc::new(clock),
-        };
-        let browser = Browser {
-            session: Some(token),
-            ..Browser::default()
         };
         logout.end(&browser).await.unwrap();
     }
 
     #[tokio::test]
     async fn the_session_of_this_token_is_ended_and_that_is_noted() {
-        let user = UserId::new();
-        let now = datetime!(2026-11-25 11:00 UTC);
+        let started = datetime!(2026-11-25 7:00 UTC);
         let session = Session {
-            user,
-            started: now,
-            expires: now,
-            ends: now,
+            user: UserId::new(),
+            started,
+            expires: started,
+            ends: started,
         };
-        let mut events = MockEvents::new();
-        events
-            .expect_record()
-            .withf(move |event| event.kind == EventKind::SessionEnded && event.user == Some(user))
-            .once()
-            .return_const(());
-        log_out(Some(session), SessionToken::random(user).unwrap(), events).await;
+        sign_out(Ok(Some(session)), true).await;
     }
 
     #[tokio::test]
-    async fn a_token_that_is_nobody_s_is_nobody_s_logout() {
-        let token = SessionToken::random(UserId::new()).unwrap();
-        log_out(None, token, MockEvents::new()).await;
+    async fn what_cannot_be_found_is_ended_all_the_same() {
+        sign_out(Ok(None), false).await;
+        sign_out(Err(Outage::during("finding a session")("busy")), false).await;
     }
 }

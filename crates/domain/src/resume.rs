@@ -1,12 +1,14 @@
 use std::sync::Arc;
 
-use crate::ports::{Clock, Sessions};
-use crate::{Outage, Session, SessionLimits, SessionToken};
+use crate::ports::{Clock, Events, Sessions};
+use crate::{Browser, Event, EventKind, Outage, Session, SessionLimits};
 
 /// Taking a session up again, on each request that brings its token.
 pub struct Resume {
     /// Where the sessions are kept.
     pub sessions: Arc<dyn Sessions>,
+    /// Where it is noted that a session is over.
+    pub events: Arc<dyn Events>,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// How long sessions last.
@@ -14,21 +16,40 @@ pub struct Resume {
 }
 
 impl Resume {
-    /// The live session of this token; `None` when there is none: never started, ended, or expired. Its use counts.
+    /// The live session of whoever asks; `None` when there is none: never started, ended, or expired. Its use counts.
     ///
     /// # Errors
     /// [`Outage`] when the store cannot say: nobody is let in on a doubt.
-    pub async fn session(&self, token: &SessionToken) -> Result<Option<Session>, Outage> {
+    pub async fn session(&self, browser: &Browser) -> Result<Option<Session>, Outage> {
+        let Some(token) = &browser.session else {
+            return Ok(None);
+        };
         let id = token.id();
-        let Some(mut session) = self.sessions.find(id).await? else {
+        let found = self.sessions.find(id).await?;
+        let now = self.clock.now();
+        let note = |kind, user, fact| {
+            self.events.record(Event {
+                at: now,
+                kind,
+                request: browser.request,
+                user,
+                address: browser.address,
+                facts: vec![fact],
+            });
+        };
+        let Some(mut session) = found else {
+            // Whose it was is what the token says, and anybody can make one up.
+            let claimed = ("claimed_account", id.user.0.to_string());
+            note(EventKind::SessionUsedAfterEnd, None, claimed);
             return Ok(None);
         };
 
-        let now = self.clock.now();
         // What is only written down fails on the safe side: a session that expires too early, or that is found dead again.
         // A store that can be read but not written, just now, keeps nobody from reading.
         if !session.is_live(now) {
             let _ = self.sessions.end(id).await;
+            let reason = ("reason", "expired".to_owned());
+            note(EventKind::SessionEnded, Some(session.user), reason);
             return Ok(None);
         }
         if let Some(expires) = self.limits.extended(&session, now)
@@ -43,8 +64,8 @@ impl Resume {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::UserId;
-    use crate::ports::{MockClock, MockSessions};
+    use crate::ports::{MockClock, MockEvents, MockSessions};
+    use crate::{RequestId, SessionToken, UserId};
     use std::time::Duration;
     use time::OffsetDateTime;
     use time::macros::datetime;
@@ -63,20 +84,42 @@ mod tests {
     }
 
     async fn resume(sessions: MockSessions, now: OffsetDateTime) -> Option<Session> {
+        resume_noting(sessions, now, None).await
+    }
+
+    /// What is noted is `kind`, or nothing.
+    async fn resume_noting(
+        sessions: MockSessions,
+        now: OffsetDateTime,
+        kind: Option<EventKind>,
+    ) -> Option<Session> {
+        let browser = Browser {
+            session: Some(SessionToken::random(UserId::new()).unwrap()),
+            request: Some(RequestId::random().unwrap()),
+            ..Browser::default()
+        };
+        let request = browser.request;
+        let mut events = MockEvents::new();
+        events
+            .expect_record()
+            .withf(move |event| Some(event.kind) == kind && event.request == request)
+            .times(usize::from(kind.is_some()))
+            .return_const(());
         let mut clock = MockClock::new();
         clock.expect_now().return_const(now);
         let resume = Resume {
             sessions: Arc::new(sessions),
+            events: Arc::new(events),
             clock: Arc::new(clock),
             limits: LIMITS,
         };
-        let token = SessionToken::random(UserId::new()).unwrap();
-        resume.session(&token).await.unwrap()
+        resume.session(&browser).await.unwrap()
     }
 
     #[tokio::test]
     async fn a_made_up_token_is_nobody_and_starts_nothing() {
-        assert_eq!(resume(holding(None), START).await, None);
+        let kind = Some(EventKind::SessionUsedAfterEnd);
+        assert_eq!(resume_noting(holding(None), START, kind).await, None);
     }
 
     #[tokio::test]
@@ -117,6 +160,7 @@ mod tests {
         let mut sessions = holding(Some(session));
         sessions.expect_end().once().return_once(|_| Ok(()));
         let now = START + Duration::from_hours(1);
-        assert_eq!(resume(sessions, now).await, None);
+        let kind = Some(EventKind::SessionEnded);
+        assert_eq!(resume_noting(sessions, now, kind).await, None);
     }
 }

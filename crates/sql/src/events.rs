@@ -1,80 +1,141 @@
-//! Security events, kept as a chain: each row's hash is over the row before it and all that is in the row itself.
-
-mod audit;
-mod link;
+use std::collections::BTreeMap;
 
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, IntoActiveModel,
-    QueryFilter, QueryOrder, QuerySelect, Set,
+    QueryFilter, QueryOrder, QuerySelect, Set, SqliteTransactionMode, TransactionOptions,
+    TransactionTrait,
 };
 use time::OffsetDateTime;
-use vestibule_domain::{Event, Outage, RequestId};
+use vestibule_domain::{Event, Outage, RequestId, UserId};
 
 use crate::Sql;
-use crate::entity::{event, event_chain};
+use crate::chain::link;
+use crate::entity::event::{Column, Entity, Model};
+use crate::entity::event_chain as chain;
 
-pub use audit::{Audit, Fault};
-
-/// The kept events.
-#[derive(Clone)]
+/// The kept events. Each row has a hash over itself and the hash of the row before it, so that none can be changed or
+/// taken out of the middle without a trace. Any number of instances add to the one chain.
 pub struct SqlEvents(pub Sql);
 
-/// An event as it was kept.
+/// An event as it is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Kept {
-    /// Its place in the chain, from 1.
+    /// Its place in the chain.
     pub seq: i64,
-    /// When.
+    /// When it happened.
     pub at: OffsetDateTime,
-    /// What, by its name in the vocabulary.
+    /// The name of its kind.
     pub kind: String,
     /// Whose account it was about.
-    pub user: Option<vestibule_domain::UserId>,
+    pub user: Option<UserId>,
     /// The client's address.
     pub address: Option<String>,
-    /// Names and values that explain it.
-    pub facts: Vec<(String, String)>,
+    /// What explains it, by name.
+    pub facts: BTreeMap<String, String>,
 }
 
-/// How many rows are read at once.
-const PAGE: u64 = 1000;
+/// A row that would not follow the one before it.
+#[derive(Debug, thiserror::Error)]
+#[error("row {0} was changed, or one before it: `vestibule audit verify` says more")]
+struct NotWhole(i64);
+
+/// What a fact may take: an address line fits.
+const FACT_CHARS: usize = 256;
 
 impl SqlEvents {
-    /// Adds events to the end of the chain, all or none. Of several instances that do so at once, one waits for the other.
+    /// Adds events to the end of the chain, all of them or none. When the answer to the last step of this is lost, they may
+    /// be kept all the same.
     ///
     /// # Errors
-    /// [`Outage`] when the store cannot be reached.
+    /// [`Outage`] when the database does not take them in time.
     pub async fn append(&self, events: &[Event]) -> Result<(), Outage> {
         self.0
-            .answer(async {
-                let (transaction, chain) = self.hold().await?;
-                let (mut seq, mut hash) = (chain.head_seq, chain.head_hash.clone());
-                let mut rows = Vec::with_capacity(events.len());
-                for event in events {
-                    seq += 1;
-                    let row = link::row(seq, &hash, event);
-                    hash.clone_from(&row.hash);
-                    rows.push(row.into_active_model());
-                }
-                event::Entity::insert_many(rows).exec(&transaction).await?;
-                let mut chain = chain.into_active_model();
-                chain.head_seq = Set(seq);
-                chain.head_hash = Set(hash);
-                chain.update(&transaction).await?;
-                transaction.commit().await
-            })
+            .answer(self.add(events))
             .await
-            .map_err(Outage::during("keeping security events"))
+            .map_err(Outage::during("keeping events"))
     }
 
-    /// What is kept of this request, oldest first.
+    async fn add(&self, events: &[Event]) -> Result<(), DbErr> {
+        let transaction = self.begin().await?;
+        let chain = locked(&transaction).await?;
+        let (mut seq, mut hash) = (chain.head_seq, chain.head_hash.clone());
+        let mut rows = Vec::with_capacity(events.len());
+        for event in events {
+            seq += 1;
+            let mut row = row(seq, event);
+            hash = link(&hash, &row).to_vec();
+            row.hash.clone_from(&hash);
+            rows.push(row.into_active_model());
+        }
+        if rows.is_empty() {
+            return Ok(());
+        }
+        Entity::insert_many(rows)
+            .exec_without_returning(&transaction)
+            .await?;
+        let mut chain = chain.into_active_model();
+        chain.head_seq = Set(seq);
+        chain.head_hash = Set(hash);
+        chain.update(&transaction).await?;
+        transaction.commit().await
+    }
+
+    /// Forgets the oldest events, those from before a moment, `most` of them at most; how many there were. The chain begins
+    /// behind them from then on. What does not follow from what is before it is not forgotten: it is evidence.
     ///
     /// # Errors
-    /// [`Outage`] when the store cannot be reached.
+    /// [`Outage`] when the database does not do it in time, or an old row was changed.
+    pub async fn prune(&self, before: OffsetDateTime, most: u64) -> Result<u64, Outage> {
+        const DURING: &str = "forgetting old events";
+        self.0
+            .answer(async { Ok(self.forget(before, most).await) })
+            .await
+            .map_err(Outage::during(DURING))?
+    }
+
+    async fn forget(&self, before: OffsetDateTime, most: u64) -> Result<u64, Outage> {
+        const DURING: &str = "forgetting old events";
+        let lost = |e: DbErr| Outage::during(DURING)(e);
+        let transaction = self.begin().await.map_err(lost)?;
+        let chain = locked(&transaction).await.map_err(lost)?;
+        let rows = Entity::find()
+            .order_by_asc(Column::Seq)
+            .limit(most)
+            .all(&transaction)
+            .await
+            .map_err(lost)?;
+        let (mut seq, mut hash) = (chain.anchor_seq, chain.anchor_hash.clone());
+        let mut forgotten = 0;
+        for row in rows.into_iter().take_while(|row| row.at < before) {
+            if row.seq != seq + 1 || link(&hash, &row) != *row.hash {
+                return Err(Outage::during(DURING)(NotWhole(row.seq)));
+            }
+            (seq, hash) = (row.seq, row.hash);
+            forgotten += 1;
+        }
+        if forgotten > 0 {
+            Entity::delete_many()
+                .filter(Column::Seq.lte(seq))
+                .exec(&transaction)
+                .await
+                .map_err(lost)?;
+            let mut chain = chain.into_active_model();
+            chain.anchor_seq = Set(seq);
+            chain.anchor_hash = Set(hash);
+            chain.update(&transaction).await.map_err(lost)?;
+        }
+        transaction.commit().await.map_err(lost)?;
+        Ok(forgotten)
+    }
+
+    /// What is kept of a request, in the order in which it happened.
+    ///
+    /// # Errors
+    /// [`Outage`] when the database cannot be read.
     pub async fn of_request(&self, request: RequestId) -> Result<Vec<Kept>, Outage> {
-        let rows = event::Entity::find()
-            .filter(event::Column::Request.eq(request.to_string()))
-            .order_by_asc(event::Column::Seq);
+        let rows = Entity::find()
+            .filter(Column::Request.eq(request.to_string()))
+            .order_by_asc(Column::Seq);
         let rows = self
             .0
             .answer(rows.all(&self.0.read))
@@ -83,58 +144,51 @@ impl SqlEvents {
         Ok(rows.into_iter().map(kept).collect())
     }
 
-    /// Removes events from the beginning of the chain that are older than `before`, at most `most`; how many there were.
-    /// What is left stays a chain: its anchor moves along.
-    ///
-    /// # Errors
-    /// [`Outage`] when the store cannot be reached.
-    pub async fn prune(&self, before: OffsetDateTime, most: u64) -> Result<u64, Outage> {
-        self.0
-            .answer(async {
-                let (transaction, chain) = self.hold().await?;
-                let oldest = event::Entity::find()
-                    .order_by_asc(event::Column::Seq)
-                    .limit(most)
-                    .all(&transaction)
-                    .await?;
-                let old = oldest.iter().take_while(|row| row.at < before);
-                let Some(last) = old.last() else {
-                    return transaction.rollback().await.map(|()| 0);
-                };
-                let gone = event::Entity::delete_many()
-                    .filter(event::Column::Seq.lte(last.seq))
-                    .exec(&transaction)
-                    .await?;
-                let mut chain = chain.into_active_model();
-                chain.anchor_seq = Set(last.seq);
-                chain.anchor_hash = Set(last.hash.clone());
-                chain.update(&transaction).await?;
-                transaction.commit().await?;
-                Ok(gone.rows_affected)
-            })
-            .await
-            .map_err(Outage::during("pruning security events"))
-    }
-
-    /// Nobody else writes to the chain until the transaction ends.
-    async fn hold(&self) -> Result<(DatabaseTransaction, event_chain::Model), DbErr> {
-        let transaction = self.0.begin().await?;
-        let chain = event_chain::Entity::find()
-            .lock_exclusive()
-            .one(&transaction)
-            .await?
-            .ok_or_else(|| DbErr::RecordNotFound("the end of the chain".to_owned()))?;
-        Ok((transaction, chain))
+    async fn begin(&self) -> Result<DatabaseTransaction, DbErr> {
+        let options = TransactionOptions {
+            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+            ..TransactionOptions::default()
+        };
+        self.0.write.begin_with_options(options).await
     }
 }
 
-fn kept(row: event::Model) -> Kept {
+/// The chain's one row: whoever has it is alone with the chain until its transaction ends.
+async fn locked(transaction: &DatabaseTransaction) -> Result<chain::Model, DbErr> {
+    chain::Entity::find()
+        .lock_exclusive()
+        .one(transaction)
+        .await?
+        .ok_or_else(|| DbErr::RecordNotFound("the row of the chain".to_owned()))
+}
+
+fn row(seq: i64, event: &Event) -> Model {
+    let facts = event.facts.iter();
+    let facts: BTreeMap<_, String> = facts
+        .map(|(name, value)| (*name, value.chars().take(FACT_CHARS).collect()))
+        .collect();
+    Model {
+        seq,
+        at: event.at,
+        kind: event.kind.as_str().to_owned(),
+        request: event.request.map(|request| request.to_string()),
+        user_id: event.user.map(|user| user.0),
+        address: event.address.map(|address| address.to_string()),
+        facts: serde_json::to_string(&facts).unwrap_or_default(),
+        hash: Vec::new(),
+    }
+}
+
+fn kept(row: Model) -> Kept {
+    // What somebody edited into nonsense is shown as it is.
+    let facts = serde_json::from_str(&row.facts)
+        .unwrap_or_else(|_| BTreeMap::from([("facts".to_owned(), row.facts)]));
     Kept {
         seq: row.seq,
         at: row.at,
         kind: row.kind,
-        user: row.user_id.map(vestibule_domain::UserId),
+        user: row.user_id.map(UserId),
         address: row.address,
-        facts: link::facts(&row.facts),
+        facts,
     }
 }

@@ -1,8 +1,10 @@
 //! The accounts, and the embedded default for sessions, in a SQL database: SeaORM on SQLite or Postgres.
 
 mod attempts;
+pub mod audit;
+mod chain;
 mod entity;
-pub mod events;
+mod events;
 pub mod flask;
 #[cfg(feature = "testing")]
 mod fresh;
@@ -28,7 +30,7 @@ use vestibule_domain::ports::Backend;
 use vestibule_migrations::Migrator;
 
 pub use attempts::SqlAttempts;
-pub use events::SqlEvents;
+pub use events::{Kept, SqlEvents};
 #[cfg(feature = "testing")]
 pub use fresh::create_database;
 pub use place::Place;

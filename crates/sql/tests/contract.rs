@@ -12,6 +12,8 @@ use vestibule_sql::{Options, Sql, SqlAttempts, SqlSessions, SqlUsers, pending_mi
 #[cfg(feature = "servers")]
 #[path = "../../vestibule/tests/containers.rs"]
 mod containers;
+#[path = "contract/events.rs"]
+mod events;
 #[path = "contract/flask.rs"]
 mod flask;
 #[cfg(feature = "servers")]

@@ -1,167 +1,185 @@
-//! Security events: a line in the log each, and a row in the database.
+//! What matters to security: written into the log, and kept.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use time::OffsetDateTime;
-use tokio::sync::mpsc::{Receiver, Sender, channel};
+use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio::sync::oneshot;
-use tokio::time::{sleep, timeout};
-use tracing::{error, info};
-use vestibule_domain::ports::Events;
-use vestibule_domain::{Event, EventKind, RequestId};
+use tokio::time::{interval, sleep, timeout};
+use tracing::{error, info, warn};
+use vestibule_domain::ports::{Clock, Events};
+use vestibule_domain::{Event, EventKind};
 use vestibule_sql::SqlEvents;
 
-use crate::stores::database;
-use crate::{BadConfig, Config};
-
-/// [`Events`] for the log, at once, and for the database, as soon as it is free: nobody waits for it.
+/// [`Events`] for the log at once, and for the database as soon as it takes them.
 pub struct Recorder {
-    keeper: Sender<Message>,
-    lost: AtomicU64,
+    keeper: Sender<Note>,
+    /// How many found no place in the keeper's queue.
+    dropped: Arc<AtomicU64>,
+    clock: Arc<dyn Clock>,
 }
 
-enum Message {
+/// What the keeper is told.
+enum Note {
     Keep(Event),
-    /// All that came before is kept.
-    Tell(oneshot::Sender<()>),
+    /// To say when all that came before is kept.
+    Say(oneshot::Sender<()>),
 }
 
-/// How many events wait for a database that is away: some minutes of an attack, in some megabytes. What comes after that
-/// is in the log alone.
-const WAITING: usize = 20_000;
+/// How many events wait for the keeper at most: some MiB, and minutes of an attack without a database.
+const WAITING: usize = 10_000;
 
-/// How many are written in one transaction.
-const BATCH: usize = 200;
+/// How many are kept in one transaction at most: it is short for visitors who wait to write as well.
+const AT_ONCE: usize = 256;
 
-/// How long after a failure the database is tried again.
+/// How long the keeper leaves a database alone that did not take them.
 const PAUSE: Duration = Duration::from_millis(500);
 
+/// How long the end of the program waits for the last of them.
+const LAST: Duration = Duration::from_secs(3);
+
+/// How often old events are looked for, and how many are forgotten in one transaction.
+const PRUNING: Duration = Duration::from_hours(1);
+const PRUNED_AT_ONCE: u64 = 500;
+
 impl Recorder {
-    /// Starts writing to `events`, until this value goes.
-    pub(crate) fn start(events: SqlEvents) -> Self {
-        let (keeper, messages) = channel(WAITING);
-        tokio::spawn(keep(events, messages));
-        Self {
+    /// Begins to keep what is recorded.
+    pub fn start(store: SqlEvents, clock: Arc<dyn Clock>) -> Arc<Self> {
+        let (keeper, notes) = mpsc::channel(WAITING);
+        let dropped = Arc::new(AtomicU64::new(0));
+        tokio::spawn(keep(store, notes, Arc::clone(&dropped)));
+        Arc::new(Self {
             keeper,
-            lost: AtomicU64::new(0),
+            dropped,
+            clock,
+        })
+    }
+
+    /// Notes that this instance serves.
+    pub fn started(&self) {
+        self.by_itself(EventKind::Started);
+    }
+
+    /// Notes that this instance serves no more, and waits until all is kept: for so long that an operator does not mind.
+    pub async fn stopped(&self) {
+        self.by_itself(EventKind::Stopped);
+        if timeout(LAST, self.settled()).await.is_err() {
+            warn!("the last events are in the log alone: the database did not take them in time");
         }
     }
 
-    /// Notes something that the program does by itself.
-    pub fn note(&self, kind: EventKind, at: OffsetDateTime, facts: Vec<(&'static str, String)>) {
+    /// Ends when all that was recorded before is kept.
+    pub async fn settled(&self) {
+        let (say, said) = oneshot::channel();
+        // Without a keeper there is nothing to wait for.
+        if self.keeper.send(Note::Say(say)).await.is_ok() {
+            let _ = said.await;
+        }
+    }
+
+    fn by_itself(&self, kind: EventKind) {
         self.record(Event {
-            at,
+            at: self.clock.now(),
             kind,
             request: None,
             user: None,
             address: None,
-            facts,
+            facts: vec![
+                ("version", env!("CARGO_PKG_VERSION").to_owned()),
+                ("process", std::process::id().to_string()),
+            ],
         });
-    }
-
-    /// Waits until all that was recorded before is kept, but no longer than `limit`; whether it is.
-    pub async fn kept(&self, limit: Duration) -> bool {
-        let (tell, told) = oneshot::channel();
-        let told = async {
-            let asked = self.keeper.send(Message::Tell(tell)).await;
-            asked.is_ok() && told.await.is_ok()
-        };
-        timeout(limit, told).await.unwrap_or(false)
     }
 }
 
 impl Events for Recorder {
     fn record(&self, event: Event) {
         log(&event);
-        if self.keeper.try_send(Message::Keep(event)).is_err() {
-            let lost = self.lost.fetch_add(1, Ordering::Relaxed) + 1;
-            // The first, and then now and then.
-            if lost.is_power_of_two() {
-                error!(
-                    "{lost} security events are in this log alone: the database does not take them"
-                );
-            }
+        if self.keeper.try_send(Note::Keep(event)).is_err() {
+            self.dropped.fetch_add(1, Ordering::Relaxed);
         }
     }
 }
 
-/// Writes what comes, as much at once as waits.
-async fn keep(events: SqlEvents, mut messages: Receiver<Message>) {
-    let mut waiting = Vec::new();
-    while messages.recv_many(&mut waiting, BATCH).await > 0 {
-        let mut batch = Vec::with_capacity(waiting.len());
-        let mut told = Vec::new();
-        for message in waiting.drain(..) {
-            match message {
-                Message::Keep(event) => batch.push(event),
-                Message::Tell(tell) => told.push(tell),
+async fn keep(store: SqlEvents, mut notes: Receiver<Note>, dropped: Arc<AtomicU64>) {
+    let mut batch = Vec::new();
+    while notes.recv_many(&mut batch, AT_ONCE).await > 0 {
+        let (mut events, mut waiting) = (Vec::new(), Vec::new());
+        for note in batch.drain(..) {
+            match note {
+                Note::Keep(event) => events.push(event),
+                Note::Say(say) => waiting.push(say),
             }
         }
-        let mut failures = 0_u64;
-        while !batch.is_empty() {
-            match events.append(&batch).await {
-                Ok(()) => break,
-                Err(outage) => {
-                    failures += 1;
-                    if failures.is_power_of_two() {
-                        error!("{}", outage.chain());
-                    }
-                    sleep(PAUSE).await;
-                }
+        let mut told = false;
+        while let Err(outage) = store.append(&events).await {
+            if !told {
+                error!("{}; they are kept once it answers", outage.chain());
             }
+            told = true;
+            sleep(PAUSE).await;
         }
-        for tell in told {
+        let lost = dropped.swap(0, Ordering::Relaxed);
+        if lost > 0 {
+            error!("{lost} events are in the log alone: too many were waiting to be kept");
+        }
+        for say in waiting {
             // Whoever asked may have gone.
-            let _ = tell.send(());
+            let _ = say.send(());
         }
     }
 }
 
-/// How often old events are looked for.
-const ROUND: Duration = Duration::from_hours(1);
-
-/// How many go in one step, so that nobody waits for it.
-const STEP: u64 = 500;
-
-/// What removes events that are older than the config says, now and then, for as long as it runs.
-///
-/// # Errors
-/// [`BadConfig`] when the database cannot be used.
-pub async fn prune(config: &Config) -> Result<impl Future<Output = ()> + use<>, BadConfig> {
-    let events = SqlEvents(database(config).await?);
-    Ok(prune_older(events, config.events.keep))
-}
-
-async fn prune_older(events: SqlEvents, age: Duration) {
+/// Forgets what is older than `age`, now and then, for as long as the program runs.
+pub(crate) async fn prune(store: SqlEvents, clock: Arc<dyn Clock>, age: Duration) {
+    let mut hours = interval(PRUNING);
     loop {
-        let before = OffsetDateTime::now_utc() - age;
+        hours.tick().await;
         loop {
-            match events.prune(before, STEP).await {
-                Ok(0) => break,
-                Ok(_) => {}
+            match store.prune(clock.now() - age, PRUNED_AT_ONCE).await {
+                Ok(PRUNED_AT_ONCE) => {}
+                Ok(_) => break,
                 Err(outage) => {
                     error!("{}", outage.chain());
                     break;
                 }
             }
         }
-        sleep(ROUND).await;
     }
 }
 
-/// One line. Nothing in it was typed by a visitor.
+/// The target of these lines in the log.
+pub(crate) const TARGET: &str = "vestibule::event";
+
 fn log(event: &Event) {
-    let facts: Vec<_> = event
+    let name = event.kind.as_str();
+    let request = event.request.map(tracing::field::display);
+    let user = event.user.map(|user| tracing::field::display(user.0));
+    let address = event.address.map(tracing::field::display);
+    let facts: std::collections::BTreeMap<_, _> = event
         .facts
         .iter()
-        .map(|(name, value)| format!("{name}: {value}"))
+        .map(|(name, value)| (*name, value.as_str()))
         .collect();
-    info!(
-        event = event.kind.as_str(),
-        request = event.request.as_ref().map(RequestId::to_string),
-        user = event.user.map(|user| user.0.to_string()),
-        address = event.address.map(|address| address.to_string()),
-        facts = (!facts.is_empty()).then(|| facts.join(", ")),
-    );
+    let facts = serde_json::to_string(&facts).unwrap_or_default();
+    if is_ordinary(event.kind) {
+        info!(target: TARGET, event = name, request, user, address, facts);
+    } else {
+        warn!(target: TARGET, event = name, request, user, address, facts);
+    }
+}
+
+/// Whether nobody needs to look at it.
+fn is_ordinary(kind: EventKind) -> bool {
+    matches!(
+        kind,
+        EventKind::LoginSucceeded
+            | EventKind::PasswordUnlocked
+            | EventKind::UserCreated
+            | EventKind::SessionCreated
+            | EventKind::SessionEnded
+            | EventKind::Started
+            | EventKind::Stopped
+    )
 }

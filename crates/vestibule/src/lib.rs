@@ -5,10 +5,11 @@ pub mod breach;
 mod clock;
 pub mod config;
 mod core_dumps;
-pub mod events;
+mod events;
 mod front;
 pub mod health;
 pub mod import;
+pub mod log;
 mod passwords;
 mod secret_key;
 mod stores;
@@ -30,16 +31,16 @@ use vestibule_domain::ports::{Attempts, Backend, Clock, Events, Sessions, Users}
 use vestibule_domain::{Login, Logout, Ready, Register, Resume, SessionLimits, SignIn, Throttle};
 use vestibule_redis::{Redis, RedisAttempts, RedisSessions};
 use vestibule_sql::{Place, Sql, SqlAttempts, SqlEvents, SqlSessions, SqlUsers};
-use vestibule_web::{Judge, Keys, MethodAsSent, Pages, Proxies, Recording, Site};
+use vestibule_web::{Judge, Keys, MethodAsSent, Pages, Proxies, Site};
 
 use config::Secrets;
-use events::Recorder;
 use passwords::{passwords, policy};
 use stores::{database, pending_migrations, place, redis, unusable};
 
 pub use clock::SystemClock;
 pub use config::{BadConfig, Config};
 pub use core_dumps::forbid_core_dumps;
+pub use events::Recorder;
 pub use front::{Front, Signals};
 
 /// Vestibule, wired as `config` says and ready to launch. The schema is up to date by then.
@@ -67,21 +68,27 @@ pub async fn rocket(config: &Config, clock: Arc<dyn Clock>) -> Result<Rocket<Bui
         )),
         None => Arc::new(SqlSessions(sql.clone())),
     };
-    let attempts = attempts(&sql, redis.as_ref());
-    let recorder = Arc::new(Recorder::start(SqlEvents(sql.clone())));
-    let events = Arc::clone(&recorder) as Arc<dyn Events>;
-    let throttle = Throttle {
-        attempts,
-        events: Arc::clone(&events),
-        clock: Arc::clone(&clock),
-        limits: config.throttle.limits(),
-    };
-    let mut backends: Vec<Arc<dyn Backend>> = vec![Arc::new(sql)];
-    backends.extend(redis.map(|redis| redis as Arc<dyn Backend>));
     let limits = SessionLimits {
         idle: config.sessions.idle,
         lifetime: config.sessions.lifetime,
         remembered: config.sessions.remembered,
+    };
+    let mut backends: Vec<Arc<dyn Backend>> = vec![Arc::new(sql.clone())];
+    backends.extend(redis.clone().map(|redis| redis as Arc<dyn Backend>));
+    let recorder = Recorder::start(SqlEvents(sql.clone()), Arc::clone(&clock));
+    if let Some(age) = config.events.keep {
+        tokio::spawn(events::prune(
+            SqlEvents(sql.clone()),
+            Arc::clone(&clock),
+            age,
+        ));
+    }
+    let events: Arc<dyn Events> = Arc::clone(&recorder) as Arc<dyn Events>;
+    let throttle = Throttle {
+        attempts: attempts(&sql, redis.as_ref()),
+        events: Arc::clone(&events),
+        clock: Arc::clone(&clock),
+        limits: config.throttle.limits(),
     };
     let sign_in = || SignIn {
         users: Arc::clone(&users),
@@ -115,23 +122,23 @@ pub async fn rocket(config: &Config, clock: Arc<dyn Clock>) -> Result<Rocket<Bui
             events: Arc::clone(&events),
             clock: Arc::clone(&clock),
         })
-        .manage(Recording {
-            events,
-            clock: Arc::clone(&clock),
-        })
-        .manage(recorder)
         .manage(Resume {
             sessions: Arc::clone(&sessions),
+            events: Arc::clone(&events),
             clock: Arc::clone(&clock),
             limits,
         })
         .manage(Ready { backends })
         .manage(Judge::new(policy))
         .manage(users)
+        .manage(events)
+        .manage(recorder)
+        .manage(clock)
         .manage(pages.static_files())
         .attach(pages.fairing())
         .attach(MethodAsSent)
         .attach(vestibule_web::headers())
+        .attach(vestibule_web::request_ids())
         .mount("/", vestibule_web::routes())
         .register("/", vestibule_web::catchers()))
 }

@@ -1,35 +1,25 @@
 //! The command line.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::thread::available_parallelism;
-use std::time::Duration;
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
-use rocket::{Ignite, Rocket};
 use secrecy::SecretString;
-use tokio::task::JoinHandle;
 use tracing::warn;
-use tracing_subscriber::filter::filter_fn;
-use tracing_subscriber::layer::SubscriberExt;
-use tracing_subscriber::util::SubscriberInitExt;
-use tracing_subscriber::{EnvFilter, Layer};
-use vestibule::audit::{self, AuditFailed};
-use vestibule::config::Format;
-use vestibule::events::{self, Recorder};
 use vestibule::import::{self, ImportFailed};
 use vestibule::unlock::{self, UnlockFailed};
 use vestibule::{
-    BadConfig, Config, Front, Signals, SystemClock, breach, claim_port, forbid_core_dumps, health,
-    rocket, transfer,
+    BadConfig, Config, Front, Recorder, Signals, SystemClock, audit, breach, claim_port,
+    forbid_core_dumps, health, log, rocket, transfer,
 };
-use vestibule_domain::ports::Clock;
-use vestibule_domain::{EventKind, RequestId};
+use vestibule_domain::RequestId;
+use vestibule_sql::audit::Head;
 
 /// Vestibule, the entrance hall for your app. Without a command it serves.
 #[derive(Parser)]
@@ -49,6 +39,16 @@ enum Command {
     Migrate,
     /// Ask the instance that runs here whether visitors may come; 0 means yes
     Health,
+    /// Look after the kept security events
+    Audit {
+        #[command(subcommand)]
+        what: Audit,
+    },
+    /// Tell what happened in answer to a request, and why, by the code that its page showed
+    Explain {
+        /// The code, such as 0f3k-9m2c-77qa-xz10
+        request: String,
+    },
     /// Copy the accounts from one database to another, SQLite or Postgres; sessions stay behind
     ///
     /// The configured database is meant where a URL is left out. Leave out the one with a password in it: others on this
@@ -66,14 +66,6 @@ enum Command {
         /// Whose account
         username: String,
     },
-    /// Say what became of a request, by the code that its visitor was shown
-    Explain {
-        /// The code, such as 7k3q-9xw2-m4tz-0v5c
-        request: String,
-    },
-    /// Look into the security events that are kept
-    #[command(subcommand)]
-    Audit(AuditCommand),
     /// Work on the operator's own list of passwords that are known from leaks
     #[command(subcommand)]
     Breach(Breach),
@@ -86,11 +78,11 @@ enum Command {
 }
 
 #[derive(Subcommand)]
-enum AuditCommand {
-    /// Find the first event that was changed or removed; 0 means that there is none
+enum Audit {
+    /// Say whether any of them was changed or removed, and which is the first
     Verify {
-        /// A head that was noted down before, which has to be in the chain still
-        #[arg(long, value_name = "HASH")]
+        /// A head that was noted earlier: it has to be in the chain still
+        #[arg(long, value_name = "HEAD")]
         head: Option<String>,
     },
 }
@@ -128,7 +120,7 @@ fn main() -> ExitCode {
 
 fn run(command: Command) -> anyhow::Result<()> {
     let config = Config::load()?;
-    log(&config);
+    log::start(&config);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         // What blocks is the judging of passwords, which is work: more at a time than cores gains nothing.
@@ -139,6 +131,10 @@ fn run(command: Command) -> anyhow::Result<()> {
             Command::Serve => serve(config).await,
             Command::Check => check(&config).await,
             Command::Migrate => migrate(&config).await,
+            Command::Audit {
+                what: Audit::Verify { head },
+            } => verify(&config, head.as_deref()).await,
+            Command::Explain { request } => explain(&config, &request).await,
             Command::Health => health(&config),
             Command::Move { from, to } => move_accounts(&config, from.as_ref(), to.as_ref()).await,
             Command::Breach(Breach::Build { list, output }) => {
@@ -146,35 +142,11 @@ fn run(command: Command) -> anyhow::Result<()> {
             }
             Command::Import { flask } => import(&config, &flask).await,
             Command::Unlock { username } => unlock(&config, &username).await,
-            Command::Explain { request } => explain(&config, &request).await,
-            Command::Audit(AuditCommand::Verify { head }) => verify(&config, head.as_deref()).await,
         }
     });
     // Whatever still runs has nobody to answer to.
     runtime.shutdown_background();
     outcome
-}
-
-fn log(config: &Config) {
-    let level = config.log.level.as_str();
-    let levels = EnvFilter::new(format!(
-        "{level},rocket_dyn_templates=warn,hyper=error,sqlx=warn,sea_orm=warn,sea_orm_migration=warn"
-    ));
-    // Rocket tells about every request, address and all, and calls an ordinary 404 an error.
-    let ours = filter_fn(|meta| {
-        let target = meta.target();
-        let theirs = target.starts_with("rocket::");
-        let theirs_in_ours = target.starts_with("vestibule") && target.ends_with("::_");
-        !theirs && !theirs_in_ours
-    });
-    let layer = tracing_subscriber::fmt::layer().with_writer(io::stderr);
-    let layer = match config.log.format {
-        Format::Text => layer.with_ansi(io::stderr().is_terminal()).boxed(),
-        Format::Json => layer.json().flatten_event(true).boxed(),
-    };
-    tracing_subscriber::registry()
-        .with(layer.with_filter(levels).with_filter(ours))
-        .init();
 }
 
 async fn serve(mut config: Config) -> anyhow::Result<()> {
@@ -184,50 +156,43 @@ async fn serve(mut config: Config) -> anyhow::Result<()> {
     let listener = claim_port(&mut config).await?;
     let rocket = rocket(&config, Arc::new(SystemClock)).await?;
     let rocket = rocket.ignite().await?;
-    let keeping = Keeping::start(&config, &rocket).await?;
+    let recorder = rocket.state::<Arc<Recorder>>().cloned();
     let front = Front::new(rocket, &config).await?;
     let signals = Signals::new()?;
+    if let Some(recorder) = &recorder {
+        recorder.started();
+    }
     // Serving goes on when nobody reads this.
     let _ = writeln!(io::stdout(), "Vestibule is open at {}", config.public_url());
     let served = front.serve(listener, signals).await;
-    keeping.end().await;
+    if let Some(recorder) = recorder {
+        recorder.stopped().await;
+    }
     Ok(served?)
 }
 
-/// What goes on beside the serving: old events are pruned, and that an instance came and went is noted.
-struct Keeping {
-    recorder: Option<Arc<Recorder>>,
-    pruning: JoinHandle<()>,
+async fn verify(config: &Config, head: Option<&str>) -> anyhow::Result<()> {
+    let head = head
+        .map(|text| {
+            Head::parse(text)
+                .context("--head is no head: it looks like 17:5f0e.., as `audit verify` prints it")
+        })
+        .transpose()?;
+    let told = audit::verify_events(config, head.as_ref()).await??;
+    writeln!(io::stdout(), "{told}")?;
+    Ok(())
 }
 
-impl Keeping {
-    /// How long the program may take to keep what it has recorded, once nobody is served any more.
-    const LAST_WORDS: Duration = Duration::from_secs(3);
-
-    async fn start(config: &Config, rocket: &Rocket<Ignite>) -> anyhow::Result<Self> {
-        let recorder = rocket.state::<Arc<Recorder>>().cloned();
-        let keeping = Self {
-            recorder,
-            pruning: tokio::spawn(events::prune(config).await?),
-        };
-        let version = vec![("version", env!("CARGO_PKG_VERSION").to_owned())];
-        keeping.note(EventKind::Started, version);
-        Ok(keeping)
-    }
-
-    fn note(&self, kind: EventKind, facts: Vec<(&'static str, String)>) {
-        if let Some(recorder) = &self.recorder {
-            recorder.note(kind, SystemClock.now(), facts);
-        }
-    }
-
-    async fn end(self) {
-        self.pruning.abort();
-        self.note(EventKind::Stopped, Vec::new());
-        if let Some(recorder) = self.recorder {
-            recorder.kept(Self::LAST_WORDS).await;
-        }
-    }
+async fn explain(config: &Config, request: &str) -> anyhow::Result<()> {
+    let request = RequestId::parse(request).context(
+        "that is no code of a request: it has 16 letters and digits, such as 0f3k-9m2c-77qa-xz10",
+    )?;
+    let told = audit::explain(config, request).await?;
+    let told = told.with_context(|| {
+        format!("nothing is kept of the request {request}: it did nothing of note, or was pruned")
+    })?;
+    write!(io::stdout(), "{told}")?;
+    Ok(())
 }
 
 async fn check(config: &Config) -> anyhow::Result<()> {
@@ -305,44 +270,6 @@ async fn import(config: &Config, file: &Path) -> anyhow::Result<()> {
     write!(io::stdout(), "{report}")?;
     anyhow::ensure!(report.left_out.is_empty(), "some accounts were left out");
     Ok(())
-}
-
-async fn explain(config: &Config, request: &str) -> anyhow::Result<()> {
-    let request = RequestId::parse(request)
-        .context("that is no code of a request, such as 7k3q-9xw2-m4tz-0v5c")?;
-    let explanation = audit::explain(config, request).await;
-    let explanation = explanation.map_err(bad_config_or_other)?;
-    write!(io::stdout(), "{explanation}")?;
-    anyhow::ensure!(!explanation.is_empty(), "there is nothing to explain");
-    Ok(())
-}
-
-async fn verify(config: &Config, head: Option<&str>) -> anyhow::Result<()> {
-    let noted = head
-        .map(|text| audit::head(text).context("that is no head: 64 hexadecimal digits are one"))
-        .transpose()?;
-    let found = audit::audit(config, noted.as_deref()).await;
-    let found = found.map_err(bad_config_or_other)?;
-    if let Some(fault) = found.fault {
-        anyhow::bail!(
-            "{fault}; {} events before it are as they were written",
-            found.rows
-        );
-    }
-    writeln!(io::stdout(), "{}", audit::told(&found))?;
-    anyhow::ensure!(
-        noted.is_none() || found.has_noted,
-        "no event has the head that you noted: what came before it was changed, or pruned"
-    );
-    Ok(())
-}
-
-/// What is wrong with the config has an exit code of its own.
-fn bad_config_or_other(error: AuditFailed) -> anyhow::Error {
-    match error {
-        AuditFailed::Config(bad) => bad.into(),
-        AuditFailed::Outage(_) => error.into(),
-    }
 }
 
 fn build_breach_file(config: &Config, list: &Path, output: Option<&Path>) -> anyhow::Result<()> {

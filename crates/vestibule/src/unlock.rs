@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use thiserror::Error;
-use vestibule_domain::ports::{Events, Users};
+use tokio::time::timeout;
+use vestibule_domain::ports::{Clock, Events, Users};
 use vestibule_domain::{NotAUsername, Outage, Throttle, Username};
 use vestibule_sql::{Place, SqlEvents, SqlUsers};
 
-use crate::events::Recorder;
+use crate::Recorder;
 use crate::stores::{database, pending_migrations, place, redis};
 use crate::{BadConfig, Config, SystemClock, attempts};
 
@@ -55,14 +56,16 @@ pub async fn unlock(config: &Config, name: &str) -> Result<Username, UnlockFaile
     let Some(user) = users.find_by_username(&username).await? else {
         return Err(UnlockFailed::Unknown(username));
     };
-    let recorder = Arc::new(Recorder::start(SqlEvents(sql.clone())));
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let recorder = Recorder::start(SqlEvents(sql.clone()), Arc::clone(&clock));
     let throttle = Throttle {
         attempts: attempts(&sql, redis(config).await?.as_ref()),
         events: Arc::clone(&recorder) as Arc<dyn Events>,
-        clock: Arc::new(SystemClock),
+        clock,
         limits: config.throttle.limits(),
     };
     throttle.unlock(&username, user.id).await?;
-    recorder.kept(PATIENCE).await;
+    // What cannot be kept is in the log.
+    let _ = timeout(PATIENCE, recorder.settled()).await;
     Ok(username)
 }

@@ -12,6 +12,7 @@ mod crash;
 mod crawl;
 mod dashboard;
 mod door;
+mod events;
 mod every_route;
 mod health;
 mod http;

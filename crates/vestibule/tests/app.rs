@@ -11,7 +11,7 @@ use rocket::local::asynchronous::{Client, LocalRequest};
 use time::OffsetDateTime;
 use time::macros::datetime;
 use vestibule::Config;
-use vestibule::events::Recorder;
+use vestibule::Recorder;
 use vestibule_domain::ports::Clock;
 
 /// A password that the policy takes.
@@ -59,7 +59,7 @@ impl App {
     /// Waits until all that was recorded is in the database.
     pub(crate) async fn events_are_kept(&self) {
         let recorder = self.client.rocket().state::<Arc<Recorder>>().unwrap();
-        assert!(recorder.kept(Duration::from_secs(20)).await);
+        recorder.settled().await;
     }
 
     /// Lets time pass.
@@ -251,9 +251,16 @@ impl Answer {
             .unwrap_or_else(|| panic!("no form on the page of {}: {}", self.status, self.body))
     }
 
+    /// The headers, but for the one that names the request.
+    pub(crate) fn nameless_headers(&self) -> BTreeMap<String, Vec<String>> {
+        let mut headers = self.headers.clone();
+        headers.remove("x-request-id");
+        headers
+    }
+
     /// What a visitor is to give who asks for help.
     pub(crate) fn code(&self) -> Option<String> {
-        let (_, code) = self.body.split_once("class=\"code\">")?;
+        let (_, code) = self.body.split_once("<code>")?;
         Some(code.split_once('<')?.0.to_owned())
     }
 

@@ -45,7 +45,7 @@ impl Server {
         Self::run(program(folder, &[]))
     }
 
-    fn run(mut program: Command) -> Self {
+    pub(crate) fn run(mut program: Command) -> Self {
         let mut process = program
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

@@ -5,6 +5,7 @@ use vestibule_domain::Secret;
 use crate::cookie;
 use crate::guard::site;
 use crate::refusal::report;
+use crate::request::request_id;
 
 /// The token for the forms on this page: the HMAC of what binds the browser to us, its session, or before sign-in a
 /// random visitor cookie, which this guard hands out where it is missing.
@@ -33,7 +34,7 @@ impl<'r> FromRequest<'r> for Csrf {
                 site.add(req.cookies(), site.visitor_cookie(), value, None);
                 Outcome::Success(Self(token))
             }
-            Err(outage) => Outcome::Error((report(req, &outage), ())),
+            Err(outage) => Outcome::Error((report(request_id(req), &outage), ())),
         }
     }
 }

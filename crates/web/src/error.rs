@@ -5,7 +5,7 @@ use rocket_dyn_templates::{Template, context};
 use tracing::error;
 
 use crate::headers::secure;
-use crate::request;
+use crate::request::{name, request_id};
 
 /// An error page, which says when to come back where there is something to wait for.
 pub(crate) struct ErrorPage(Status, Template);
@@ -21,14 +21,15 @@ impl<'r> Responder<'r, 'static> for ErrorPage {
             answer.set_raw_header("Retry-After", RETRY_AFTER_SECS);
         }
         secure(&mut answer);
+        name(req, &mut answer);
         Ok(answer)
     }
 }
 
-/// With a `code`, the visitor may ask for help with it: an operator finds out more by it.
-pub(crate) fn page(status: Status, title: &str, text: &str, code: Option<&str>) -> Template {
+/// `request` is the code that whoever asks for help can give.
+pub(crate) fn page(status: Status, title: &str, text: &str, request: Option<String>) -> Template {
     let status = status.code;
-    Template::render("error.html", context! { status, title, text, code })
+    Template::render("error.html", context! { status, title, text, request })
 }
 
 /// In a request's cache, the status of the error page that it gets, whatever Rocket thinks of it: for what is refused
@@ -36,7 +37,8 @@ pub(crate) fn page(status: Status, title: &str, text: &str, code: Option<&str>) 
 #[derive(Clone, Copy)]
 pub struct Instead(pub Status);
 
-/// Draws every 4xx and 5xx but 401. Nothing in it comes from the request or from the error.
+/// Draws every 4xx and 5xx but 401. Nothing in it comes from the request or from the error, but the name
+/// that we gave to the request.
 #[catch(default)]
 pub(crate) fn any(status: Status, req: &Request<'_>) -> ErrorPage {
     let instead: &Option<Instead> = req.local_cache(|| None);
@@ -76,11 +78,11 @@ pub(crate) fn any(status: Status, req: &Request<'_>) -> ErrorPage {
             "The fault is ours, and it has been noted. Please try again.",
         ),
     };
-    let code = request::name(req).map(|name| name.to_string());
+    let request = request_id(req).map(|id| id.to_string());
     if status == Status::InternalServerError {
-        error!(request = code, "a page broke");
+        error!(request, "a page broke");
     }
     // Of an address that leads nowhere there is no more to say.
-    let code = code.filter(|_| status != Status::NotFound);
-    ErrorPage(status, page(status, title, text, code.as_deref()))
+    let request = request.filter(|_| status != Status::NotFound);
+    ErrorPage(status, page(status, title, text, request))
 }

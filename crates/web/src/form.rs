@@ -10,7 +10,7 @@ use vestibule_domain::EventKind;
 
 use crate::csrf;
 use crate::guard::site;
-use crate::request;
+use crate::request::Witness;
 
 /// A form that one of our own pages sent.
 ///
@@ -41,9 +41,7 @@ where
                     Status::Forbidden => EventKind::ForeignForm,
                     _ => EventKind::OddRequest,
                 };
-                let route = req.route().map_or("", |route| route.uri.path());
-                let facts = vec![("page", route.to_owned()), ("rule", why.to_owned())];
-                request::record(req, kind, facts);
+                Witness::of(req).note(kind, None, why);
                 Outcome::Error((status, ()))
             }
         }

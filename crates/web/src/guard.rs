@@ -4,9 +4,7 @@ use rocket::outcome::try_outcome;
 use rocket::request::{FromRequest, Outcome, Request};
 use rocket::response::Redirect;
 use rocket::uri;
-use vestibule_domain::{
-    Browser, EventKind, NewSession, Outage, Resume, Session, SessionToken, Username,
-};
+use vestibule_domain::{Browser, NewSession, Outage, Resume, Session, SessionToken, Username};
 
 use crate::Site;
 use crate::client;
@@ -14,7 +12,7 @@ use crate::cookie;
 use crate::device::Devices;
 use crate::next::Next;
 use crate::refusal::report;
-use crate::request;
+use crate::request::{Witness, request_id};
 
 /// The managed [`Site`].
 pub(crate) fn site<'r>(req: &'r Request<'_>) -> &'r Site {
@@ -64,16 +62,10 @@ async fn session(req: &Request<'_>) -> Result<Option<Session>, Status> {
         .rocket()
         .state::<Resume>()
         .ok_or(Status::InternalServerError)?;
-    match token(req) {
-        Some(token) => {
-            let session = resume.session(&token).await.map_err(|e| report(req, &e))?;
-            if session.is_none() {
-                request::record(req, EventKind::SessionUsedAfterEnd, Vec::new());
-            }
-            Ok(session)
-        }
-        None => Ok(None),
-    }
+    resume
+        .session(&browser(req))
+        .await
+        .map_err(|e| report(request_id(req), &e))
 }
 
 fn token(req: &Request<'_>) -> Option<SessionToken> {
@@ -84,19 +76,16 @@ fn token(req: &Request<'_>) -> Option<SessionToken> {
 pub(crate) struct Asking {
     browser: Browser,
     devices: Devices,
+    /// Who notes what it did.
+    pub witness: Witness,
 }
 
 impl Asking {
-    pub(crate) fn browser(self, remember: bool) -> Browser {
+    pub(crate) fn browser(&self, remember: bool) -> Browser {
         Browser {
             remember,
-            ..self.browser
+            ..self.browser.clone()
         }
-    }
-
-    /// What the visitor may ask for help with.
-    pub(crate) fn code(&self) -> Option<String> {
-        self.browser.request.map(|name| name.to_string())
     }
 
     /// The same, as the account of this name knows it.
@@ -129,14 +118,19 @@ impl<'r> FromRequest<'r> for Asking {
 
     async fn from_request(req: &'r Request<'_>) -> Outcome<Self, ()> {
         Outcome::Success(Self {
-            browser: Browser {
-                address: client::address(req),
-                session: token(req),
-                request: request::name(req),
-                ..Browser::default()
-            },
+            browser: browser(req),
             devices: Devices::of(req),
+            witness: Witness::of(req),
         })
+    }
+}
+
+fn browser(req: &Request<'_>) -> Browser {
+    Browser {
+        address: client::address(req),
+        session: token(req),
+        request: request_id(req),
+        ..Browser::default()
     }
 }
 

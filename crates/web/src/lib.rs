@@ -37,13 +37,13 @@ pub use headers::headers;
 pub use judge::Judge;
 pub use keys::Keys;
 pub use method::MethodAsSent;
-pub use request::Recording;
+pub use request::request_ids;
 pub use site::Site;
 pub use static_files::StaticFiles;
 pub use templates::{Pages, PagesError};
 
 /// Every page. They need, managed by Rocket: [`Site`], [`Proxies`], the acts `Login`, `Register`, `Logout`, `Resume` and
-/// `Ready`, [`Judge`], [`Recording`] and `Arc<dyn Users>`; and [`Pages`] attached.
+/// `Ready`, [`Judge`], `Arc<dyn Users>`, `Arc<dyn Events>` and `Arc<dyn Clock>`; and [`Pages`] attached.
 pub fn routes() -> Vec<rocket::Route> {
     rocket::routes![
         home::get,

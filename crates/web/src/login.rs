@@ -46,7 +46,7 @@ pub(crate) fn get(
         just_left: just_left.0,
         ..Typed::default()
     };
-    Ok(page(&csrf, register, &typed, &[], None))
+    Ok(page(&csrf, register, &typed, None, &[]))
 }
 
 #[post("/login", data = "<form>")]
@@ -67,9 +67,9 @@ pub(crate) async fn post(
         just_left: false,
     };
     let again = |status, problems: &[Problem]| {
-        // Whoever mistyped a field needs no help with it.
-        let code = asking.code().filter(|_| status == Status::Unauthorized);
-        let page = page(&csrf, register, &typed, problems, code);
+        // Typing errors need nobody's help.
+        let request = (status != Status::UnprocessableEntity).then(|| asking.witness.code());
+        let page = page(&csrf, register, &typed, request.flatten(), problems);
         Refusal::Again((status, Box::new(page)))
     };
 
@@ -84,7 +84,7 @@ pub(crate) async fn post(
     };
 
     let later = |wait, problem: Problem| {
-        let page = page(&csrf, register, &typed, &[problem], asking.code());
+        let page = page(&csrf, register, &typed, asking.witness.code(), &[problem]);
         Refusal::Later(Box::new(Later::new(page, wait)))
     };
     let browser = asking.known_as(site, &username, typed.remember);
@@ -133,8 +133,8 @@ fn page(
     csrf: &Csrf,
     register: &Register,
     typed: &Typed,
+    request: Option<String>,
     problems: &[Problem],
-    code: Option<String>,
 ) -> Template {
     let next = typed.next.as_ref().map(Next::as_str);
     let register_href = register
@@ -151,8 +151,8 @@ fn page(
             register_href,
             notice,
             just_left: typed.just_left,
+            request,
             problems,
-            code,
         },
     )
 }

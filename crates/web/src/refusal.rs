@@ -1,14 +1,15 @@
+use rocket::Request;
 use rocket::http::Status;
-use rocket::request::Request;
 use rocket::response::{self, Redirect, Responder};
 use rocket::serde::Serialize;
 use rocket_dyn_templates::Template;
 use time::OffsetDateTime;
 use tracing::error;
-use vestibule_domain::Outage;
+use vestibule_domain::{Outage, RequestId};
+
+use crate::request::request_id;
 
 use crate::dashboard::Moment;
-use crate::request;
 use crate::wait::Later;
 
 /// Every way a page declines.
@@ -22,28 +23,29 @@ pub(crate) enum Refusal {
     Onward(Box<Redirect>),
     /// Not for the visitor to mend here: the error page of this status.
     Page(Status),
-    /// Ours to mend.
-    Failed(Failed),
+    /// Ours to mend: the visitor gets the 503 page, the log the reason.
+    Outage(Reported),
 }
 
 impl From<Outage> for Refusal {
     fn from(outage: Outage) -> Self {
-        Self::Failed(Failed(outage))
+        Self::Outage(Reported(outage))
     }
 }
 
-/// Something that we need did not answer: the error page of 503.
-pub(crate) struct Failed(Outage);
+/// An outage that is logged when it is answered, since the request is known by then.
+pub(crate) struct Reported(Outage);
 
-impl<'r> Responder<'r, 'static> for Failed {
+impl<'r> Responder<'r, 'static> for Reported {
     fn respond_to(self, req: &'r Request<'_>) -> response::Result<'static> {
-        Err(report(req, &self.0))
+        Err(report(request_id(req), &self.0))
     }
 }
 
-/// Logs an outage with every cause under it, and the request that it was in the way of: the one place that does.
-pub(crate) fn report(req: &Request<'_>, outage: &Outage) -> Status {
-    let request = request::name(req).map(|name| name.to_string());
+/// Logs an outage with every cause under it, and with the name of the request that the error page shows: the one place
+/// that does.
+pub(crate) fn report(request: Option<RequestId>, outage: &Outage) -> Status {
+    let request = request.map(tracing::field::display);
     error!(request, "{}", outage.chain());
     Status::ServiceUnavailable
 }

@@ -3,7 +3,7 @@ use rocket::http::{CookieJar, Status};
 use rocket::response::Redirect;
 use rocket::{State, get, post, uri};
 use rocket_dyn_templates::{Template, context};
-use vestibule_domain::{Password, Register, RegisterError, Username};
+use vestibule_domain::{EventKind, Password, Register, RegisterError, Username};
 
 use crate::Site;
 use crate::csrf::Csrf;
@@ -14,6 +14,7 @@ use crate::judge::Judge;
 use crate::login::onward;
 use crate::next::Next;
 use crate::refusal::{Problem, Refusal};
+use crate::request::Witness;
 use crate::wait::{Later, in_words};
 
 #[derive(FromForm)]
@@ -30,6 +31,7 @@ pub(crate) fn get(
     next: Option<&str>,
     visitor: Visitor,
     csrf: Csrf,
+    witness: Witness,
     register: &State<Register>,
     judge: &State<Judge>,
 ) -> Result<Template, Refusal> {
@@ -38,9 +40,9 @@ pub(crate) fn get(
         return Err(Refusal::Onward(Box::new(onward(next))));
     }
     if !register.open {
-        return Err(closed(None));
+        return Err(closed(&witness));
     }
-    Ok(page(&csrf, judge, "", next.as_ref(), &[], None))
+    Ok(page(&csrf, judge, "", next.as_ref(), None, &[]))
 }
 
 #[post("/register", data = "<form>")]
@@ -54,12 +56,25 @@ pub(crate) async fn post(
     jar: &CookieJar<'_>,
 ) -> Result<Redirect, Refusal> {
     if !register.open {
-        return Err(closed(asking.code()));
+        asking
+            .witness
+            .note(EventKind::Forbidden, None, "registration is closed");
+        return Err(closed(&asking.witness));
     }
     let OwnForm(form) = form;
     let next = form.next.as_deref().and_then(Next::parse);
     let again = |status, problems: &[Problem]| {
-        let page = page(&csrf, judge, &form.username, next.as_ref(), problems, None);
+        // Typing errors need nobody's help.
+        let request = (status != Status::UnprocessableEntity).then(|| asking.witness.code());
+        let request = request.flatten();
+        let page = page(
+            &csrf,
+            judge,
+            &form.username,
+            next.as_ref(),
+            request,
+            problems,
+        );
         Refusal::Again((status, Box::new(page)))
     };
 
@@ -80,7 +95,7 @@ pub(crate) async fn post(
         }
     };
     let refused = |e| match e {
-        RegisterError::Closed => closed(asking.code()),
+        RegisterError::Closed => closed(&asking.witness),
         RegisterError::TooSoon(wait) => {
             let why = format!("{e} Try again in {}.", in_words(wait));
             let problems = [Problem::with_all(&why).until(register.clock.now() + wait)];
@@ -89,8 +104,8 @@ pub(crate) async fn post(
                 judge,
                 &form.username,
                 next.as_ref(),
+                asking.witness.code(),
                 &problems,
-                asking.code(),
             );
             Refusal::Later(Box::new(Later::new(page, wait)))
         }
@@ -115,13 +130,13 @@ pub(crate) async fn post(
     Ok(onward(next))
 }
 
-fn closed(code: Option<String>) -> Refusal {
+fn closed(witness: &Witness) -> Refusal {
     let status = Status::Forbidden;
     let page = error::page(
         status,
         "Registration is closed",
         "New accounts are made by whoever runs this site. Ask them for one.",
-        code.as_deref(),
+        witness.code(),
     );
     Refusal::Again((status, Box::new(page)))
 }
@@ -131,8 +146,8 @@ fn page(
     judge: &Judge,
     username: &str,
     next: Option<&Next>,
+    request: Option<String>,
     problems: &[Problem],
-    code: Option<String>,
 ) -> Template {
     let next = next.map(Next::as_str);
     Template::render(
@@ -143,8 +158,8 @@ fn page(
             next,
             min_length: judge.min_length(),
             login_href: uri!(crate::login::get(next = next)).to_string(),
+            request,
             problems,
-            code,
         },
     )
 }

@@ -39,6 +39,28 @@ async fn postgres_keeps_the_sessions_contract() {
     crate::keeps_the_sessions_contract(sql).await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn postgres_keeps_the_chain_and_names_each_change() {
+    let (url, _server) = empty().await;
+    let sql = connect(&url).await.unwrap();
+    sql.migrate().await.unwrap();
+    crate::events::keeps_the_chain(sql, &url).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_who_add_share_one_chain() {
+    let (url, _server) = empty().await;
+    let (one, two) = (connect(&url).await.unwrap(), connect(&url).await.unwrap());
+    one.migrate().await.unwrap();
+    crate::events::two_share_one_chain(one, two).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ten_thousand_events_are_one_chain() {
+    let (sql, _server) = migrated().await;
+    crate::events::walks_ten_thousand(sql).await;
+}
+
 #[tokio::test]
 async fn postgres_keeps_the_attempts_contract() {
     let (sql, _server) = migrated().await;

@@ -379,16 +379,6 @@ pub(super) const KEYS: &[Key] = &[
         show: |config| config.registration.mode.as_str().to_owned(),
     },
     Key {
-        name: "events.keep",
-        expected: "a time of at least 1 day, such as 90d,",
-        read: |config, text| {
-            let range = Duration::from_hours(24)..=Duration::MAX;
-            set(&mut config.events.keep, time(text, range))
-        },
-        found: quoted,
-        show: |config| format_duration(config.events.keep).to_string(),
-    },
-    Key {
         name: "log.level",
         expected: r#""error", "warn", "info" or "debug""#,
         read: |config, text| {
@@ -410,11 +400,31 @@ pub(super) const KEYS: &[Key] = &[
         found: quoted,
         show: |config| config.log.format.as_str().to_owned(),
     },
+    Key {
+        name: "events.keep",
+        expected: r#"a time from 1d to 10years, or "forever""#,
+        read: |config, text| {
+            let keep = match text {
+                "forever" => Some(None),
+                text => time(text, KEPT).map(Some),
+            };
+            set(&mut config.events.keep, keep)
+        },
+        found: quoted,
+        show: |config| match config.events.keep {
+            Some(age) => format_duration(age).to_string(),
+            None => "forever".to_owned(),
+        },
+    },
 ];
 
 /// Activity is written down at most once a minute, so a shorter time would end
 /// sessions that are in use.
 const LEAST_IDLE: Duration = Duration::from_mins(2);
+
+/// How long events are kept: what is gone after less than a day helps nobody.
+const KEPT: RangeInclusive<Duration> =
+    Duration::from_hours(24)..=Duration::from_hours(24 * 366 * 10);
 
 /// How long a visitor may be left waiting for a store.
 const TIMEOUTS: RangeInclusive<Duration> = Duration::from_millis(10)..=Duration::from_mins(1);

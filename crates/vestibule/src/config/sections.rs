@@ -250,37 +250,22 @@ impl Mode {
     }
 }
 
-/// `[events]`
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Events {
-    /// For how long they are kept.
-    pub keep: Duration,
-}
-
-impl Default for Events {
-    fn default() -> Self {
-        Self {
-            keep: Duration::from_hours(90 * 24),
-        }
-    }
-}
-
 /// `[log]`
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Log {
     /// The least urgent thing that is written.
     pub level: Level,
-    /// How it is written.
+    /// What a line looks like.
     pub format: Format,
 }
 
-/// How a line of the log is written.
+/// What a line of the log looks like.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Format {
     /// For people.
     #[default]
     Text,
-    /// For programs: an object a line.
+    /// A JSON object, for programs.
     Json,
 }
 
@@ -292,6 +277,21 @@ impl Format {
         match self {
             Self::Text => "text",
             Self::Json => "json",
+        }
+    }
+}
+
+/// `[events]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Events {
+    /// How long security events are kept. `None`: for ever.
+    pub keep: Option<Duration>,
+}
+
+impl Default for Events {
+    fn default() -> Self {
+        Self {
+            keep: Some(Duration::from_hours(90 * 24)),
         }
     }
 }

@@ -109,7 +109,7 @@ fn a_bad_value_found_later() {
 #[test]
 fn an_unknown_name() {
     let sections = "there are: secret_key, [server], [database], [sessions], [passwords], [throttle], \
-                    [registration], [events], [log]";
+                    [registration], [log], [events]";
     let server = "in [server] there are: address, port, public_url, templates, trusted_proxies, \
                   header_timeout, body_timeout, idle_timeout, max_connections, \
                   max_connections_per_address";

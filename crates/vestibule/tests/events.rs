@@ -1,0 +1,236 @@
+//! What matters to security is kept, once each, and found by the code on the page.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use rocket::http::{ContentType, Header, Status};
+use sea_orm::{ConnectionTrait, Database, Statement};
+use secrecy::ExposeSecret;
+use tempfile::TempDir;
+use vestibule::{Config, Recorder};
+use vestibule_domain::RequestId;
+use vestibule_sql::{Kept, Sql, SqlEvents};
+
+use crate::app::{Answer, App, PASSWORD, cheap};
+use crate::http::Person;
+use crate::server::{Server, program, signal};
+
+/// The app on a file, and the events that it keeps there.
+struct Scene {
+    app: App,
+    kept: SqlEvents,
+    _folder: TempDir,
+}
+
+impl Scene {
+    async fn with(change: impl FnOnce(&mut Config)) -> Self {
+        let folder = TempDir::new().unwrap();
+        let mut config = cheap();
+        if config.database.url.expose_secret().starts_with("sqlite") {
+            config.database.url =
+                format!("sqlite://{}/v.db?mode=rwc", folder.path().display()).into();
+        }
+        change(&mut config);
+        let app = App::with(&config).await;
+        let url = config.database.url.expose_secret();
+        let sql = Sql::connect(url, &config.database.options()).await.unwrap();
+        Self {
+            app,
+            kept: SqlEvents(sql),
+            _folder: folder,
+        }
+    }
+
+    /// What is kept of the request that this answers.
+    async fn of(&self, answer: &Answer) -> Vec<Kept> {
+        let recorder = self.app.client.rocket().state::<Arc<Recorder>>().unwrap();
+        recorder.settled().await;
+        let id = RequestId::parse(answer.header("x-request-id").unwrap()).unwrap();
+        self.kept.of_request(id).await.unwrap()
+    }
+
+    /// The one event of a request: its kind and its reason.
+    async fn one(&self, answer: &Answer) -> (String, String) {
+        let events = self.of(answer).await;
+        assert_eq!(events.len(), 1, "{events:?}");
+        let reason = events[0].facts.get("reason").cloned();
+        (events[0].kind.clone(), reason.unwrap_or_default())
+    }
+}
+
+#[rocket::async_test]
+async fn each_refused_form_is_kept_once_with_its_reason() {
+    let scene = Scene::with(|_| {}).await;
+    let mut visitor = scene.app.visitor();
+    let csrf = visitor.get("/login").await.csrf();
+    let form = scene
+        .app
+        .client
+        .post("/login")
+        .header(ContentType::Form)
+        .header(Header::new("Sec-Fetch-Site", "cross-site"))
+        .remote("203.0.113.7:4711".parse().unwrap());
+    let answer = visitor.send(form).await;
+    assert_eq!(answer.status, Status::Forbidden);
+    let events = scene.of(&answer).await;
+    assert_eq!(events.len(), 1, "{events:?}");
+    assert_eq!(events[0].kind, "malicious_csrf");
+    assert_eq!(events[0].address.as_deref(), Some("203.0.113.7"));
+    assert_eq!(events[0].facts["path"], "/login");
+    let code = answer.header("x-request-id").unwrap();
+    assert!(answer.body.contains(code), "the page shows the code");
+
+    let answer = visitor.post("/login", &[("csrf", "made up")]).await;
+    assert_eq!(scene.one(&answer).await.0, "malicious_csrf");
+    let fields = [("csrf", csrf.as_str()), ("odd", "canary")];
+    let answer = visitor.post("/login", &fields).await;
+    assert_eq!(scene.one(&answer).await.0, "input_validation_fail");
+    let big = "x".repeat(20_000);
+    let answer = visitor.post("/login", &[("csrf", &big)]).await;
+    assert_eq!(
+        scene.one(&answer).await,
+        ("input_validation_fail".into(), "it is too large".into())
+    );
+    let form = scene.app.client.post("/login").header(ContentType::JSON);
+    let answer = visitor.send(form).await;
+    assert_eq!(
+        scene.one(&answer).await,
+        (
+            "input_validation_fail".into(),
+            "its content type is not a form's".into()
+        )
+    );
+}
+
+#[rocket::async_test]
+async fn a_session_s_end_is_kept_and_so_is_its_use_afterwards() {
+    let scene = Scene::with(|_| {}).await;
+    let mut ada = scene.app.member("ada").await;
+    let mut copy = ada.clone();
+    let answer = ada.logout().await;
+    assert_eq!(
+        scene.one(&answer).await,
+        ("session_expired".into(), "signed out".into())
+    );
+    let answer = copy.get("/dashboard").await;
+    let (kind, _) = scene.one(&answer).await;
+    assert_eq!(kind, "session_use_after_expire");
+
+    let mut bob = scene.app.member("bob").await;
+    assert!(scene.of(&bob.get("/dashboard").await).await.is_empty());
+    scene.app.pass(std::time::Duration::from_hours(2));
+    let answer = bob.get("/dashboard").await;
+    assert_eq!(
+        scene.one(&answer).await,
+        ("session_expired".into(), "expired".into())
+    );
+}
+
+#[rocket::async_test]
+async fn a_registration_where_there_is_none_is_kept() {
+    let scene =
+        Scene::with(|config| config.registration.mode = vestibule::config::Mode::Closed).await;
+    let mut visitor = scene.app.visitor();
+    let csrf = visitor.get("/login").await.csrf();
+    let fields = [("username", "ada"), ("password", PASSWORD), ("csrf", &csrf)];
+    let answer = visitor.post("/register", &fields).await;
+    assert_eq!(answer.status, Status::Forbidden);
+    assert_eq!(scene.one(&answer).await.0, "authz_fail");
+}
+
+/// Whether it succeeded, and all that it said.
+fn run(folder: &Path, arguments: &[&str]) -> (Option<i32>, String) {
+    let output = program(folder, &[]).args(arguments).output().unwrap();
+    let said = [output.stdout, output.stderr].concat();
+    (output.status.code(), String::from_utf8(said).unwrap())
+}
+
+#[tokio::test]
+async fn the_code_on_the_page_is_explained_and_what_is_edited_is_found() {
+    let folder = TempDir::new().unwrap();
+    let log = [
+        ("VESTIBULE_LOG__FORMAT", "json"),
+        ("VESTIBULE_LOG__LEVEL", "debug"),
+    ];
+    let server = Server::run(program(folder.path(), &log));
+    let mut eve = Person::at(&server.url);
+    let canary = "canary birds sing at 4";
+    let fields = [("username", "eve"), ("password", canary), ("odd", "x")];
+    let page = eve.submit("/login", &fields).await.unwrap();
+    assert_eq!(page.status, 422);
+    let code = page.header("x-request-id").to_owned();
+    assert!(page.body.contains(&code), "{}", page.body);
+    let token = eve.cookie();
+    signal(server.pid(), "TERM");
+    let (_, log) = server.wait();
+    for line in log.lines() {
+        let line: serde_json::Value = serde_json::from_str(line).unwrap();
+        assert!(line["time"].as_str().unwrap().ends_with('Z'), "{line}");
+        assert!(line["level"].is_string() && line["target"].is_string());
+    }
+    assert!(log.contains(&code) && log.contains("input_validation_fail"));
+    let (_, token) = token.split_once('=').unwrap();
+
+    let (status, said) = run(folder.path(), &["explain", &code.to_uppercase()]);
+    assert_eq!(status, Some(0), "{said}");
+    for words in [
+        "input_validation_fail",
+        "127.0.0.1",
+        "a field is missing, or unknown",
+    ] {
+        assert!(said.contains(words), "{said}");
+    }
+    for secret in [canary, "canary+birds", token] {
+        assert!(!log.contains(secret) && !said.contains(secret), "{log}");
+        for file in fs::read_dir(folder.path().join("data")).unwrap() {
+            let bytes = fs::read(file.unwrap().path()).unwrap();
+            let found = bytes
+                .windows(secret.len())
+                .any(|part| part == secret.as_bytes());
+            assert!(!found, "{secret} is in the database");
+        }
+    }
+    let (status, said) = run(folder.path(), &["explain", "0000-0000-0000-0000"]);
+    assert_eq!(status, Some(1), "{said}");
+    let (status, said) = run(folder.path(), &["explain", "what?"]);
+    assert_eq!(status, Some(1), "{said}");
+
+    let (status, said) = run(folder.path(), &["audit", "verify"]);
+    assert_eq!(status, Some(0), "{said}");
+    let head = said
+        .lines()
+        .find_map(|line| line.strip_prefix("Head "))
+        .unwrap();
+    let (status, again) = run(folder.path(), &["audit", "verify", "--head", head]);
+    assert_eq!(status, Some(0), "{again}");
+    let url = format!(
+        "sqlite://{}",
+        folder.path().join("data/vestibule.db").display()
+    );
+    let by_hand = Database::connect(url).await.unwrap();
+    let edit = "UPDATE events SET address = '203.0.113.9' WHERE kind = 'input_validation_fail'";
+    by_hand.execute_unprepared(edit).await.unwrap();
+    let find = "SELECT seq FROM events WHERE kind = 'input_validation_fail'";
+    let find = Statement::from_string(sea_orm::DbBackend::Sqlite, find);
+    let row = by_hand.query_one_raw(find).await.unwrap().unwrap();
+    let seq: i64 = row.try_get("", "seq").unwrap();
+    let (status, said) = run(folder.path(), &["audit", "verify"]);
+    assert_eq!(status, Some(1), "{said}");
+    assert!(said.contains(&format!("row {seq}: changed")), "{said}");
+}
+
+/// A table of the documentation has exactly the kinds that there are.
+#[test]
+fn each_event_is_in_the_documentation() {
+    let text = include_str!("../../../docs/events.md");
+    let mut told: Vec<_> = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `")?.split_once('`'))
+        .map(|(name, _)| name)
+        .collect();
+    let mut there = vestibule_domain::EventKind::ALL.map(vestibule_domain::EventKind::as_str);
+    told.sort_unstable();
+    there.sort_unstable();
+    assert_eq!(told, there);
+}
