@@ -9,6 +9,7 @@ mod bytes;
 mod cookies;
 mod elsewhere;
 mod forms;
+mod guessing;
 mod injection;
 mod matrix;
 mod names;

@@ -234,3 +234,77 @@ fn each_event_is_in_the_documentation() {
     there.sort_unstable();
     assert_eq!(told, there);
 }
+
+#[rocket::async_test]
+async fn each_outcome_of_a_registration_and_a_login_is_kept_once() {
+    let scene = Scene::with(|config| config.throttle.free = 2).await;
+    let kinds = async |answer: &Answer| {
+        let events = scene.of(answer).await;
+        let kinds: Vec<_> = events.iter().map(|event| event.kind.clone()).collect();
+        let users: Vec<_> = events.iter().map(|event| event.user.is_some()).collect();
+        (kinds, users)
+    };
+    let mut ada = scene.app.visitor();
+    let answer = ada.register("ada", PASSWORD).await;
+    let expected = ["user_created", "session_created"].map(str::to_owned);
+    assert_eq!(kinds(&answer).await, (expected.to_vec(), vec![true, true]));
+
+    let wrong = "nine wet sparrows ham";
+    for (name, password, expected, has_user) in [
+        ("ada", wrong, vec!["authn_login_fail"], true),
+        (
+            "ada",
+            PASSWORD,
+            vec!["session_created", "authn_login_successafterfail"],
+            true,
+        ),
+        (
+            "ada",
+            PASSWORD,
+            vec!["session_created", "authn_login_success"],
+            true,
+        ),
+        ("eve", wrong, vec!["authn_login_fail"], false),
+        ("eve", wrong, vec!["authn_login_fail"], false),
+        ("eve", wrong, vec!["authn_login_fail_max"], false),
+    ] {
+        let answer = scene.app.visitor().login(name, password).await;
+        let (kinds, users) = kinds(&answer).await;
+        assert_eq!(kinds, expected, "{name}");
+        assert!(users.iter().all(|user| *user == has_user), "{name}");
+    }
+}
+
+/// An error page's code leads to what was wrong.
+#[tokio::test]
+async fn the_code_on_an_error_page_is_beside_the_fault_in_the_log() {
+    let folder = TempDir::new().unwrap();
+    let log = [("VESTIBULE_LOG__FORMAT", "json")];
+    let server = Server::run(program(folder.path(), &log));
+    let mut ada = Person::at(&server.url);
+    ada.get("/login").await.unwrap();
+    // What is asked for first stays in memory.
+    let database = folder.path().join("data/vestibule.db");
+    let by_hand = Database::connect(format!("sqlite://{}", database.display()));
+    let rename = "ALTER TABLE users RENAME TO gone";
+    by_hand
+        .await
+        .unwrap()
+        .execute_unprepared(rename)
+        .await
+        .unwrap();
+    let fields = [("username", "ada"), ("password", PASSWORD)];
+    let page = ada.submit("/login", &fields).await.unwrap();
+    assert_eq!(page.status, 503);
+    let code = page.header("x-request-id").to_owned();
+    assert!(page.body.contains(&code) && !page.body.contains("users"));
+    signal(server.pid(), "TERM");
+    let (_, log) = server.wait();
+    let line = log.lines().find(|line| line.contains(&code)).unwrap();
+    let line: serde_json::Value = serde_json::from_str(line).unwrap();
+    assert_eq!(line["level"], "error");
+    assert!(
+        line["message"].as_str().unwrap().contains("no such table"),
+        "{line}"
+    );
+}

@@ -27,7 +27,12 @@ pub(crate) struct Scene {
 
 impl Scene {
     pub(crate) fn open() -> Self {
-        let scene = Self::empty();
+        Self::with(&[])
+    }
+
+    /// The same with variables of its own.
+    pub(crate) fn with(variables: &[(&str, &str)]) -> Self {
+        let scene = Self::start(&[&VARIABLES, variables].concat());
         let answer = scene.attacker().register("ada", PASSWORD);
         assert_eq!(answer.status, 303, "{}", answer.body);
         scene
@@ -35,7 +40,11 @@ impl Scene {
 
     /// The same without the account.
     pub(crate) fn empty() -> Self {
-        let (server, folder) = Server::start_afresh(&VARIABLES);
+        Self::start(&VARIABLES)
+    }
+
+    fn start(variables: &[(&str, &str)]) -> Self {
+        let (server, folder) = Server::start_afresh(variables);
         Self {
             server,
             folder,
