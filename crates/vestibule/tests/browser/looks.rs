@@ -21,12 +21,22 @@ async fn every_page_is_sound_at_every_width_light_and_dark() {
     ada.sign_in("ada", "ten dry sparrows hum").await;
     ada.is_told("Wrong username or password.").await;
     looks_right(&ada, "login-error").await;
+    for _ in 0..5 {
+        ada.sign_in("eve", "ten dry sparrows hum").await;
+        ada.is_told("Wrong username or password.").await;
+    }
+    ada.sign_in("eve", "ten dry sparrows hum").await;
+    ada.is_told("Too many wrong passwords.").await;
+    looks_right(&ada, "login-wait").await;
 
     ada.open("/register").await;
     looks_right(&ada, "register").await;
     ada.register("a", "passwordpassword").await;
     ada.is_told_of("username", "3 to 32 characters").await;
     looks_right(&ada, "register-errors").await;
+    ada.register("ada", "aaaaabbbbbccccc1").await;
+    ada.is_told_of("password", "known from leaks").await;
+    looks_right(&ada, "register-known").await;
 
     // As wide as a name gets.
     ada.register("ada-of-the-very-long-name-w-w-ww", PASSWORD)
