@@ -8,6 +8,7 @@ mod m20261123_000001_users;
 mod m20261123_000002_sessions;
 mod m20261125_000003_attempts;
 mod m20261125_000004_events;
+mod m20261125_000005_site;
 
 /// All steps, oldest first.
 pub struct Migrator;
@@ -20,6 +21,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261123_000002_sessions::Migration),
             Box::new(m20261125_000003_attempts::Migration),
             Box::new(m20261125_000004_events::Migration),
+            Box::new(m20261125_000005_site::Migration),
         ]
     }
 }

@@ -9,34 +9,43 @@ use vestibule_domain::{Bucket, Claim, Limit, Outage};
 
 use crate::{Redis, hex};
 
-/// [`Attempts`] in Redis: a key a bucket, `vestibule:attempts:<digest>`, a hash of `count`, and of `waits` and `forgotten`
+/// [`Attempts`] in Redis: a key a bucket, `vestibule:<site>:attempts:<digest>`, a hash of `count`, and of `waits` and `forgotten`
 /// in seconds since 1970. It goes by itself when it is forgotten. Each call is one script, and one round trip.
-pub struct RedisAttempts(pub Arc<Redis>);
+pub struct RedisAttempts {
+    redis: Arc<Redis>,
+    /// Another site's `ada` is somebody else.
+    site: String,
+}
 
 impl RedisAttempts {
+    /// Those of one site; several may share a Redis.
+    pub fn new(redis: Arc<Redis>, site: String) -> Self {
+        Self { redis, site }
+    }
+
+    fn key(&self, bucket: Bucket) -> String {
+        format!("vestibule:{}:attempts:{}", self.site, hex(&bucket.0))
+    }
+
+    fn script(&self, code: &str, bucket: Bucket, arguments: &[impl ToRedisArgs]) -> Pipeline {
+        let mut script = redis::pipe();
+        script
+            .cmd("EVAL")
+            .arg(code)
+            .arg(1)
+            .arg(self.key(bucket))
+            .arg(arguments);
+        script
+    }
+
     async fn run<T: FromRedisValue>(
         &self,
         during: &'static str,
         commands: &Pipeline,
     ) -> Result<T, Outage> {
-        let (answer,) = self.0.ask(during, commands).await?;
+        let (answer,) = self.redis.ask(during, commands).await?;
         Ok(answer)
     }
-}
-
-fn key(bucket: Bucket) -> String {
-    format!("vestibule:attempts:{}", hex(&bucket.0))
-}
-
-fn script(code: &str, bucket: Bucket, arguments: &[impl ToRedisArgs]) -> Pipeline {
-    let mut script = redis::pipe();
-    script
-        .cmd("EVAL")
-        .arg(code)
-        .arg(1)
-        .arg(key(bucket))
-        .arg(arguments);
-    script
 }
 
 fn secs(time: Duration) -> i64 {
@@ -60,7 +69,7 @@ impl Attempts for RedisAttempts {
             limit.off_after.unwrap_or_default().into(),
             secs(limit.forgotten_after),
         ];
-        let script = script(include_str!("claim.lua"), bucket, &arguments);
+        let script = self.script(include_str!("claim.lua"), bucket, &arguments);
         let (outcome, number): (String, u32) = self.run(DURING, &script).await?;
         match outcome.as_str() {
             "granted" => Ok(Claim::Granted(number)),
@@ -72,13 +81,13 @@ impl Attempts for RedisAttempts {
 
     async fn take_back(&self, bucket: Bucket, limit: &Limit) -> Result<(), Outage> {
         let arguments = [secs(limit.forgotten_after)];
-        let script = script(include_str!("take_back.lua"), bucket, &arguments);
+        let script = self.script(include_str!("take_back.lua"), bucket, &arguments);
         self.run("taking an attempt back", &script).await
     }
 
     async fn clear(&self, bucket: Bucket) -> Result<(), Outage> {
         let mut unlink = redis::pipe();
-        unlink.cmd("UNLINK").arg(key(bucket));
+        unlink.cmd("UNLINK").arg(self.key(bucket));
         self.run("forgetting the attempts at an account", &unlink)
             .await
     }

@@ -25,6 +25,10 @@ fn connect(url: &str) -> Arc<Redis> {
     Arc::new(Redis::new(address, TIMEOUT))
 }
 
+fn site() -> String {
+    UserId::new().0.simple().to_string()
+}
+
 async fn keeps_the_contract(url: &str, replicas: u8) {
     let redis = connect(url);
     redis.ping().await.unwrap();
@@ -60,13 +64,13 @@ async fn what_sentinels_name_keeps_the_sessions_contract() {
 #[tokio::test]
 async fn one_redis_keeps_the_attempts_contract() {
     let server = server::redis();
-    contract::attempts(&RedisAttempts(connect(&server.url))).await;
+    contract::attempts(&RedisAttempts::new(connect(&server.url), site())).await;
 }
 
 #[tokio::test]
 async fn a_cluster_keeps_the_attempts_contract() {
     let cluster = stores::Cluster::new();
-    let attempts = RedisAttempts(connect(&cluster.url()));
+    let attempts = RedisAttempts::new(connect(&cluster.url()), site());
     // Each bucket lives on one of the nodes.
     for _ in 0..5 {
         contract::attempts(&attempts).await;
@@ -76,13 +80,14 @@ async fn a_cluster_keeps_the_attempts_contract() {
 #[tokio::test]
 async fn what_sentinels_name_keeps_the_attempts_contract() {
     let sentinel = stores::Sentinel::new();
-    contract::attempts(&RedisAttempts(connect(&sentinel.url()))).await;
+    contract::attempts(&RedisAttempts::new(connect(&sentinel.url()), site())).await;
 }
 
 #[tokio::test]
 async fn attempts_go_by_themselves_unless_they_are_off() {
     let server = stores::Redis::forgetful();
-    let attempts = RedisAttempts(connect(&server.url()));
+    let site = site();
+    let attempts = RedisAttempts::new(connect(&server.url()), site.clone());
     let limit = Limit {
         free: 2,
         first_wait: Duration::from_secs(30),
@@ -93,7 +98,7 @@ async fn attempts_go_by_themselves_unless_they_are_off() {
     // Years away from the clock of the server.
     let now = OffsetDateTime::from_unix_timestamp(1_000_000_000).unwrap();
     let bucket = Bucket([7; 32]);
-    let key = format!("vestibule:attempts:{}", "07".repeat(32));
+    let key = format!("vestibule:{site}:attempts:{}", "07".repeat(32));
     let life = || server.ask(&["TTL", &key]).unwrap().parse::<i64>().unwrap();
     for is_off in [false, true] {
         attempts.claim(bucket, &limit, now).await.unwrap();

@@ -113,6 +113,18 @@ impl Sql {
             .map_err(Outage::during("migrating the database"))
     }
 
+    /// What tells this site from others with which it may share its other stores: the same for all instances, for good.
+    ///
+    /// # Errors
+    /// [`Outage`] when the store cannot be reached, or the schema is not up to date.
+    pub async fn site(&self) -> Result<String, Outage> {
+        const DURING: &str = "finding the site's name";
+        let site = self.answer(entity::site::Entity::find().one(&self.read));
+        let site = site.await.map_err(Outage::during(DURING))?;
+        site.map(|site| site.id.simple().to_string())
+            .ok_or_else(|| Outage::during(DURING)("there is none"))
+    }
+
     /// Takes every step of the schema back: nothing is left.
     ///
     /// # Errors

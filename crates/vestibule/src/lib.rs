@@ -28,7 +28,9 @@ use rocket::{Build, Rocket};
 use tokio::net::TcpListener;
 use tracing::warn;
 use vestibule_domain::ports::{Attempts, Backend, Clock, Events, Sessions, Users};
-use vestibule_domain::{Login, Logout, Ready, Register, Resume, SessionLimits, SignIn, Throttle};
+use vestibule_domain::{
+    Login, Logout, Outage, Ready, Register, Resume, SessionLimits, SignIn, Throttle,
+};
 use vestibule_redis::{Redis, RedisAttempts, RedisSessions};
 use vestibule_sql::{Place, Sql, SqlAttempts, SqlEvents, SqlSessions, SqlUsers};
 use vestibule_web::{Judge, Keys, MethodAsSent, Pages, Proxies, Site};
@@ -84,8 +86,9 @@ pub async fn rocket(config: &Config, clock: Arc<dyn Clock>) -> Result<Rocket<Bui
         ));
     }
     let events: Arc<dyn Events> = Arc::clone(&recorder) as Arc<dyn Events>;
+    let attempts = attempts(&sql, redis.as_ref()).await;
     let throttle = Throttle {
-        attempts: attempts(&sql, redis.as_ref()),
+        attempts: attempts.map_err(|e| unusable(config, &e))?,
         events: Arc::clone(&events),
         clock: Arc::clone(&clock),
         limits: config.throttle.limits(),
@@ -144,11 +147,11 @@ pub async fn rocket(config: &Config, clock: Arc<dyn Clock>) -> Result<Rocket<Bui
 }
 
 /// Attempts are counted where sessions are kept.
-fn attempts(sql: &Sql, redis: Option<&Arc<Redis>>) -> Arc<dyn Attempts> {
-    match redis {
-        Some(redis) => Arc::new(RedisAttempts(Arc::clone(redis))),
+async fn attempts(sql: &Sql, redis: Option<&Arc<Redis>>) -> Result<Arc<dyn Attempts>, Outage> {
+    Ok(match redis {
+        Some(redis) => Arc::new(RedisAttempts::new(Arc::clone(redis), sql.site().await?)),
         None => Arc::new(SqlAttempts(sql.clone())),
-    }
+    })
 }
 
 /// Whether `config` can be run with, without running: the pages are parsed, and stores that are there are asked. What it

@@ -59,7 +59,7 @@ pub async fn unlock(config: &Config, name: &str) -> Result<Username, UnlockFaile
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let recorder = Recorder::start(SqlEvents(sql.clone()), Arc::clone(&clock));
     let throttle = Throttle {
-        attempts: attempts(&sql, redis(config).await?.as_ref()),
+        attempts: attempts(&sql, redis(config).await?.as_ref()).await?,
         events: Arc::clone(&recorder) as Arc<dyn Events>,
         clock,
         limits: config.throttle.limits(),

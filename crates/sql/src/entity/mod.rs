@@ -6,4 +6,5 @@ pub(crate) mod attempt;
 pub(crate) mod event;
 pub(crate) mod event_chain;
 pub(crate) mod session;
+pub(crate) mod site;
 pub(crate) mod user;

@@ -38,7 +38,7 @@ fn a01_no_answer_tells_whether_there_is_an_account() {
                 assert!((3500..=3600).contains(&secs.parse::<u32>().unwrap()));
                 secs.clear();
                 // When it is over is told to the second.
-                let (before, rest) = body.split_once("<time").unwrap();
+                let (before, rest) = body.split_once("Try again in ").unwrap();
                 *body = format!("{before}{}", rest.split_once("</time>").unwrap().1);
             }
             assert!(!headers.iter().any(|(name, _)| name == "set-cookie"));
@@ -176,14 +176,14 @@ fn a03_a_storm_is_cut_off_and_its_target_still_gets_in() {
         waits.push(reply.header("retry-after").parse::<u64>().unwrap());
         let start = Instant::now();
         while scene.attacker().login("eve", WRONG).status == 429 {
-            assert!(start.elapsed() < Duration::from_secs(60));
+            assert!(start.elapsed() < Duration::from_mins(1));
         }
     }
     assert!(waits[0] < waits[1] && waits[1] < waits[2], "{waits:?}");
     let mut stranger = scene.attacker();
     let start = Instant::now();
     while stranger.login("ada", PASSWORD).status == 429 {
-        assert!(start.elapsed() < Duration::from_secs(60));
+        assert!(start.elapsed() < Duration::from_mins(1));
     }
     assert!(stranger.is_signed_in());
 
