@@ -126,6 +126,11 @@ fn a05_no_form_of_another_site_has_an_effect() {
             }
             let ours: &[(&str, &[u8])] =
                 &[("Content-Type", FORM), ("Sec-Fetch-Site", b"same-origin")];
+            // Nothing to bind a token to: then none is right.
+            for token in ["", "x", &foreign, &before, &csrf] {
+                let mut bare = scene.attacker();
+                refused(&mut bare, ours, &body(path, token), &[403]);
+            }
             let wrong = [
                 "",
                 "x",
