@@ -1,3 +1,4 @@
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -13,10 +14,17 @@ use crate::Sql;
 use crate::entity::attempt::{Column, Entity, Model};
 
 /// [`Attempts`] in the database of the accounts.
-pub struct SqlAttempts(pub Sql);
+pub struct SqlAttempts {
+    sql: Sql,
+    /// When this instance last forgot what is old, in seconds since 1970.
+    forgot_at: AtomicI64,
+}
 
-/// How many forgotten buckets a claim clears away: see `SqlSessions`.
-const CLEARED: u64 = 100;
+/// How often an instance forgets what is old, in seconds.
+const EVERY_SECS: i64 = 60;
+
+/// How many forgotten buckets go at once: more than come in a minute of guessing at the longest wait.
+const CLEARED: u64 = 1000;
 
 /// When a bucket that is off is forgotten.
 const NEVER: i64 = i64::MAX;
@@ -64,13 +72,12 @@ impl Attempts for SqlAttempts {
     ) -> Result<Claim, Outage> {
         let now = now.unix_timestamp();
         let claim = self
-            .0
+            .sql
             .answer(self.count(bucket, limit, now))
             .await
             .map_err(Outage::during("counting an attempt"))?;
-        if claim == Claim::Granted(1) {
-            // A new bucket makes up for itself.
-            self.0
+        if claim == Claim::Granted(1) && self.is_time_to_forget(now) {
+            self.sql
                 .answer(self.forget(now))
                 .await
                 .map_err(Outage::during("forgetting attempts"))?;
@@ -85,8 +92,8 @@ impl Attempts for SqlAttempts {
             secs(limit.forgotten_after).into(),
         ];
         let taken = self.statement(TAKE_BACK, values);
-        self.0
-            .answer(self.0.write.execute_raw(taken))
+        self.sql
+            .answer(self.sql.write.execute_raw(taken))
             .await
             .map(drop)
             .map_err(Outage::during("taking an attempt back"))
@@ -94,8 +101,8 @@ impl Attempts for SqlAttempts {
 
     async fn clear(&self, bucket: Bucket) -> Result<(), Outage> {
         let cleared = Entity::delete_by_id(bucket.0.to_vec());
-        self.0
-            .answer(cleared.exec(&self.0.write))
+        self.sql
+            .answer(cleared.exec(&self.sql.write))
             .await
             .map(drop)
             .map_err(Outage::during("forgetting the attempts at an account"))
@@ -103,6 +110,26 @@ impl Attempts for SqlAttempts {
 }
 
 impl SqlAttempts {
+    /// Those of this database.
+    pub fn new(sql: Sql) -> Self {
+        Self {
+            sql,
+            forgot_at: AtomicI64::new(0),
+        }
+    }
+
+    /// Whether it is this call's turn.
+    fn is_time_to_forget(&self, now: i64) -> bool {
+        let last = self.forgot_at.load(Ordering::Relaxed);
+        let is_due = now.saturating_sub(last).saturating_abs() >= EVERY_SECS;
+        let order = Ordering::Relaxed;
+        is_due
+            && self
+                .forgot_at
+                .compare_exchange(last, now, order, order)
+                .is_ok()
+    }
+
     async fn forget(&self, now: i64) -> Result<(), DbErr> {
         // Two who clear away at once each leave to the other what the other has begun with.
         let old = Query::select()
@@ -113,11 +140,11 @@ impl SqlAttempts {
             .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
             .to_owned();
         let forgotten = Entity::delete_many().filter(Column::Id.in_subquery(old));
-        forgotten.exec(&self.0.write).await.map(drop)
+        forgotten.exec(&self.sql.write).await.map(drop)
     }
 
     fn statement<const N: usize>(&self, sql: &str, values: [Value; N]) -> Statement {
-        let backend = self.0.write.get_database_backend();
+        let backend = self.sql.write.get_database_backend();
         Statement::from_sql_and_values(backend, sql, values)
     }
 
@@ -135,7 +162,7 @@ impl SqlAttempts {
             longest.into(),
             doublings(first, longest).into(),
         ];
-        let database = &self.0.write;
+        let database = &self.sql.write;
         let claim = self.statement(CLAIM, values);
         if let Some(row) = database.query_one_raw(claim).await? {
             let count = i32::try_get(&row, "", "count")?;

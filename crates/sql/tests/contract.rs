@@ -69,7 +69,7 @@ async fn sqlite_keeps_the_sessions_contract() {
 async fn sqlite_keeps_the_attempts_contract() {
     let (on_disk, _folder) = file().await;
     for sql in [memory().await, on_disk] {
-        contract::attempts(&SqlAttempts(sql)).await;
+        contract::attempts(&SqlAttempts::new(sql)).await;
     }
 }
 

@@ -33,6 +33,9 @@ const WAITING: usize = 10_000;
 /// How many are kept in one transaction at most: it is short for visitors who wait to write as well.
 const AT_ONCE: usize = 256;
 
+/// How long an event waits for others.
+const GATHERING: Duration = Duration::from_millis(50);
+
 /// How long the keeper leaves a database alone that did not take them.
 const PAUSE: Duration = Duration::from_millis(500);
 
@@ -105,6 +108,15 @@ impl Events for Recorder {
 async fn keep(store: SqlEvents, mut notes: Receiver<Note>, dropped: Arc<AtomicU64>) {
     let mut batch = Vec::new();
     while notes.recv_many(&mut batch, AT_ONCE).await > 0 {
+        // A login is two events, and a transaction costs as much as it: what comes in the next moment shares this one.
+        if batch.iter().all(|note| matches!(note, Note::Keep(_))) {
+            sleep(GATHERING).await;
+            while batch.len() < AT_ONCE
+                && let Ok(note) = notes.try_recv()
+            {
+                batch.push(note);
+            }
+        }
         let (mut events, mut waiting) = (Vec::new(), Vec::new());
         for note in batch.drain(..) {
             match note {

@@ -150,7 +150,7 @@ pub async fn rocket(config: &Config, clock: Arc<dyn Clock>) -> Result<Rocket<Bui
 async fn attempts(sql: &Sql, redis: Option<&Arc<Redis>>) -> Result<Arc<dyn Attempts>, Outage> {
     Ok(match redis {
         Some(redis) => Arc::new(RedisAttempts::new(Arc::clone(redis), sql.site().await?)),
-        None => Arc::new(SqlAttempts(sql.clone())),
+        None => Arc::new(SqlAttempts::new(sql.clone())),
     })
 }
 

@@ -64,7 +64,7 @@ async fn ten_thousand_events_are_one_chain() {
 #[tokio::test]
 async fn postgres_keeps_the_attempts_contract() {
     let (sql, _server) = migrated().await;
-    contract::attempts(&SqlAttempts(sql)).await;
+    contract::attempts(&SqlAttempts::new(sql)).await;
 }
 
 #[tokio::test]
