@@ -39,7 +39,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_line_panics(line in proptest::collection::vec(any::<u8>(), 0..60)) {
+        fn fuzz_breach_lines(line in proptest::collection::vec(any::<u8>(), 0..60)) {
             Hash::parse(&line);
         }
 

@@ -156,7 +156,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn nothing_in_the_header_is_too_odd(lines in proptest::collection::vec("\\PC*|[0-9a-f:.,\\[\\] ]*", 0..4)) {
+        fn fuzz_forwarded_headers(lines in proptest::collection::vec("\\PC*|[0-9a-f:.,\\[\\] ]*", 0..4)) {
             let proxies = proxies(&["10.0.0.0/8"]);
             let stranger: IpAddr = [9, 9, 9, 9].into();
             let lines = || lines.iter().map(String::as_str);

@@ -228,7 +228,7 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn no_bytes_are_too_odd(mut bytes: Vec<u8>, scanned in 0_usize..64) {
+        fn fuzz_request_heads(mut bytes: Vec<u8>, scanned in 0_usize..64) {
             let scanned = scanned.min(bytes.len());
             let _ = end(&mut bytes, scanned);
         }
