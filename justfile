@@ -31,3 +31,7 @@ bench:
 # The documentation of the code
 doc:
     cargo doc --workspace --no-deps --open
+
+# What strangers send, made up a million times for each reader of it
+fuzz:
+    scripts/fuzz
