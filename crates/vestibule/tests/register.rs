@@ -125,7 +125,7 @@ async fn what_was_typed_is_shown_as_it_was_typed_and_does_nothing() {
     let app = App::new().await;
     for odd in [
         r#""><svg/onload=alert(1)>"#,
-        "{{ 7 * 7 }}{% set x = 1 %}",
+        "{{ 77777 * 77777 }}{% set x = 1 %}",
         "a' or '1'='1",
         "<b>&amp;",
     ] {
@@ -133,7 +133,7 @@ async fn what_was_typed_is_shown_as_it_was_typed_and_does_nothing() {
         assert_eq!(answer.status, Status::UnprocessableEntity);
         assert_eq!(answer.value_of("username").as_deref(), Some(odd));
         assert!(!answer.body.contains("<svg") && !answer.body.contains("<b>"));
-        assert!(!answer.body.contains("49"));
+        assert!(!answer.body.contains("6049261729"));
     }
 }
 
