@@ -179,3 +179,33 @@ async fn every_key_goes_by_itself_and_those_of_a_user_are_in_one_slot() {
     sessions.end_all(user).await.unwrap();
     assert_eq!(server.ask(&["EXISTS", &index]).unwrap(), "0");
 }
+
+#[tokio::test]
+async fn a_damaged_session_is_none() {
+    let server = stores::Redis::forgetful();
+    let sessions = RedisSessions::new(connect(&server.url()), 0);
+    let user = UserId::new();
+    let id = SessionToken::random(user).unwrap().id();
+    let now = OffsetDateTime::from_unix_timestamp(1_000_000_000).unwrap();
+    let session = Session {
+        user,
+        started: now,
+        expires: now + Duration::from_hours(1),
+        ends: now + Duration::from_hours(24),
+    };
+    sessions.start(id, &session).await.unwrap();
+    let key = server
+        .ask(&["KEYS", "vestibule:*:session:*"])
+        .unwrap()
+        .lines()
+        .next()
+        .unwrap()
+        .to_owned();
+    for field in ["started", "expires", "ends"] {
+        server.ask(&["HSET", &key, field, "nonsense"]).unwrap();
+        assert!(sessions.find(id).await.is_err(), "{field}");
+    }
+    server.ask(&["DEL", &key]).unwrap();
+    server.ask(&["SET", &key, "nonsense"]).unwrap();
+    assert!(sessions.find(id).await.is_err(), "another kind of key");
+}

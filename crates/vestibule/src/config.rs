@@ -26,6 +26,8 @@ use url::Url;
 use vestibule_domain::Outage;
 use vestibule_sql::Place;
 
+use crate::warnings;
+
 use self::keys::KEYS;
 pub use self::secrets::Secrets;
 pub use self::sections::{
@@ -178,6 +180,14 @@ impl Config {
             let found = keys::shown_size(memory_budget_kib);
             let expected = format!("enough for one hash, since {one},");
             return Err(self.bad("passwords.memory_budget", found, expected));
+        }
+
+        if let Some(url) = &self.sessions.url
+            && warnings::is_open_to_all(url.expose_secret())
+        {
+            let found = "a Redis on another machine without a password";
+            let expected = "a URL with one, such as redis://:password@host:6379/0,";
+            return Err(self.bad("sessions.url", found, expected));
         }
 
         if self.secret_key.is_none() && self.place().is_ok_and(|place| place == Place::Server) {

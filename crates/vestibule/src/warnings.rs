@@ -6,9 +6,9 @@ use url::{Host, Url};
 use crate::Config;
 use crate::config::keys::masked;
 
-/// A sentence for each store on another machine that is reached unencrypted, unchecked, or without a password.
+/// A sentence for each store on another machine that is reached unencrypted or unchecked.
 ///
-/// Source: OWASP ASVS 5.0, requirements 12.3.1, 12.3.2 and 13.2.1.
+/// Source: OWASP ASVS 5.0, requirements 12.3.1 and 12.3.2.
 pub(crate) fn of_stores(config: &Config) -> Vec<String> {
     let mut all = Vec::new();
     let database = config.database.url.expose_secret();
@@ -26,21 +26,21 @@ pub(crate) fn of_stores(config: &Config) -> Vec<String> {
         return all;
     };
     let sessions = sessions.expose_secret();
-    if is_elsewhere(sessions) {
-        if sessions.starts_with("redis:") || sessions.starts_with("redis+") {
-            all.push(format!(
-                "sessions.url reaches {} unencrypted: write rediss for redis where the network in between is not your own",
-                masked(sessions)
-            ));
-        }
-        if !sessions.contains('@') {
-            all.push(format!(
-                "sessions.url has no password for {}: whoever reaches it can end and prolong sessions",
-                masked(sessions)
-            ));
-        }
+    let plain = sessions.starts_with("redis:") || sessions.starts_with("redis+");
+    if plain && is_elsewhere(sessions) {
+        all.push(format!(
+            "sessions.url reaches {} unencrypted: write rediss for redis where the network in between is not your own",
+            masked(sessions)
+        ));
     }
     all
+}
+
+/// Whether anybody on the network could end, prolong and make up sessions in the Redis of this URL.
+///
+/// Source: OWASP ASVS 5.0, requirement 13.2.1.
+pub(crate) fn is_open_to_all(redis: &str) -> bool {
+    is_elsewhere(redis) && !redis.contains('@')
 }
 
 /// Whether one of the hosts in `url` is not this machine.
@@ -113,17 +113,29 @@ mod tests {
             ("postgres://ada:hush@db.example/v", None, 1),
             ("postgresql://ada:hush@10.0.0.1/v?sslmode=require", None, 1),
             ("sqlite://x", Some("redis://:hush@10.0.0.1"), 1),
-            ("sqlite://x", Some("redis+cluster://localhost,b.example"), 2),
-            ("sqlite://x", Some("rediss://redis.example"), 1),
             (
                 "postgres://ada:hush@db.example/v?sslmode=disable",
-                Some("redis+sentinel://a.example/name"),
-                3,
+                Some("redis+sentinel://:hush@a.example/name"),
+                2,
             ),
         ] {
             let all = warnings(database, sessions);
             assert_eq!(all.len(), count, "{all:?}");
             assert!(!all.concat().contains("hush"), "{all:?}");
+        }
+    }
+
+    #[test]
+    fn a_redis_on_another_machine_has_a_password() {
+        for (url, is_open) in [
+            ("redis://localhost", false),
+            ("redis://127.0.0.1:6379/0", false),
+            ("redis://:pw@redis.example", false),
+            ("rediss://redis.example", true),
+            ("redis+cluster://localhost,b.example", true),
+            ("redis+sentinel://a.example/name", true),
+        ] {
+            assert_eq!(is_open_to_all(url), is_open, "{url}");
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What a balancer asks, and what happens when the database is gone.
 
 use rocket::http::Status;
+use sea_orm::{ConnectionTrait, Database};
 use tempfile::TempDir;
 
 use crate::app::{App, PASSWORD, cheap};
@@ -62,4 +63,27 @@ async fn without_its_database_it_says_so_and_lets_nobody_in() {
     assert_eq!(stranger.get("/health/live").await.status, Status::Ok);
     assert!(stranger.session().is_none());
     assert!(ada.session().is_some(), "nobody is logged out by an outage");
+}
+
+#[rocket::async_test]
+async fn a_damaged_session_signs_nobody_in() {
+    let folder = TempDir::new().unwrap();
+    let mut config = cheap();
+    let url = format!("sqlite://{}/v.db?mode=rwc", folder.path().display());
+    config.database.url = url.clone().into();
+    config.sessions.url = None;
+    let app = App::with(&config).await;
+    let ada = app.member("ada").await;
+    let by_hand = Database::connect(url).await.unwrap();
+    for column in ["expires_at", "ends_at", "started_at"] {
+        let damage = format!("UPDATE sessions SET {column} = 'nonsense'");
+        by_hand.execute_unprepared(&damage).await.unwrap();
+        let answer = ada.clone().get("/dashboard").await;
+        assert_eq!(answer.status, Status::ServiceUnavailable, "{column}");
+        assert!(answer.body.contains("We cannot answer just now"));
+    }
+    let damage = "UPDATE sessions SET id = x'00'";
+    by_hand.execute_unprepared(damage).await.unwrap();
+    let answer = ada.clone().get("/dashboard").await;
+    assert_eq!(answer.status, Status::SeeOther, "it is no session any more");
 }

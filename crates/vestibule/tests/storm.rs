@@ -65,3 +65,48 @@ async fn two_hundred_logins_at_once_find_no_locked_database() {
     }
     assert_eq!(statuses(tasks).await, BTreeMap::from([(303, 200)]));
 }
+
+/// Open files, and memory in KiB, of the program.
+#[cfg(target_os = "linux")]
+fn holds(server: &Server) -> (usize, u64) {
+    let process = format!("/proc/{}", server.pid());
+    let files = std::fs::read_dir(format!("{process}/fd")).unwrap().count();
+    let status = std::fs::read_to_string(format!("{process}/status")).unwrap();
+    let memory = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let memory = memory.unwrap().trim().trim_end_matches(" kB");
+    (files, memory.parse().unwrap())
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_thousand_logins_leave_no_file_open_and_no_memory_taken() {
+    let (server, _folder) = Server::start_afresh(&MANY);
+    let login = async |round: usize| {
+        let mut tasks = JoinSet::new();
+        for n in 0..20 {
+            let mut person = Person::at(&server.url);
+            tasks.spawn(async move {
+                let name = format!("user{n}");
+                let fields = [("username", name.as_str()), ("password", PASSWORD)];
+                let path = if round == 0 { "/register" } else { "/login" };
+                person.submit(path, &fields).await.unwrap().status
+            });
+        }
+        assert_eq!(statuses(tasks).await, BTreeMap::from([(303, 20)]));
+    };
+    for round in 0..5 {
+        login(round).await;
+    }
+    let (files, memory) = holds(&server);
+    for round in 5..55 {
+        login(round).await;
+    }
+    let (files_after, memory_after) = holds(&server);
+    eprintln!("  files {files}, then {files_after}; memory {memory} KiB, then {memory_after} KiB");
+    // The last visitors may still be on their way out.
+    assert!(files_after <= files + 20, "{files}, then {files_after}");
+    assert!(
+        memory_after < memory + 30 * 1024,
+        "{memory}, then {memory_after}"
+    );
+}

@@ -412,6 +412,10 @@ pub(super) const KEYS: &[Key] = &[
         },
         found: quoted,
         show: |config| match config.events.keep {
+            // Months, as it would be told otherwise, have no certain length.
+            Some(age) if age.as_secs().is_multiple_of(86_400) => {
+                format!("{}days", age.as_secs() / 86_400)
+            }
             Some(age) => format_duration(age).to_string(),
             None => "forever".to_owned(),
         },

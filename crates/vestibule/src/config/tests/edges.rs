@@ -233,10 +233,17 @@ fn sessions_are_in_redis_of_any_kind() {
         &[
             "redis://localhost",
             "rediss://ada:pw@db.example:6380/1",
-            "redis+cluster://a:7000,b:7001",
+            "redis+cluster://:pw@a:7000,b:7001",
+            "redis+sentinel://:pw@a,b,c/mymaster",
+        ],
+        &[
+            "",
+            "localhost",
+            "http://localhost",
+            "redis+cluster://:pw@a/1",
+            "redis://redis.example",
             "redis+sentinel://a,b,c/mymaster",
         ],
-        &["", "localhost", "http://localhost", "redis+cluster://a/1"],
     );
     edges(
         "VESTIBULE_SESSIONS__REPLICAS",
