@@ -198,6 +198,21 @@ async fn killed_on_its_way_to_postgres_it_ends_as_if_never_killed() {
     }
     process.kill().unwrap();
     process.wait().unwrap();
+    // The server may not know yet that nobody waits for the third batch, and would finish it.
+    let holder: i32 = query_scalar("SELECT pg_backend_pid()")
+        .fetch_one(&mut *claim)
+        .await
+        .unwrap();
+    let end = format!(
+        "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = current_database() \
+         AND backend_type = 'client backend' AND pid NOT IN (pg_backend_pid(), {holder})"
+    );
+    while query_scalar::<_, i64>(AssertSqlSafe(end.clone()))
+        .fetch_one(&mut ours)
+        .await
+        .unwrap()
+        > 0
+    {}
     claim.rollback().await.unwrap();
 
     let output = program(folder.path(), &variables)
