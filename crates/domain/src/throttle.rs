@@ -127,8 +127,10 @@ impl Throttle {
     /// The guess was not made, for lack of something of ours: nobody is to pay for that.
     pub(crate) async fn was_not_made(&self, guess: &Guess) {
         let limit = &self.limits.account;
-        let _ = self.attempts.take_back(guess.main, limit).await;
-        self.take_back_address(guess.address).await;
+        // A store that is gone is asked once: somebody waits for the answer.
+        if self.attempts.take_back(guess.main, limit).await.is_ok() {
+            self.take_back_address(guess.address).await;
+        }
     }
 
     /// Whether this guess, being wrong, was the last one that strangers had.

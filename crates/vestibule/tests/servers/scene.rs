@@ -102,9 +102,11 @@ impl Scene {
             let mut ada = self.ada.0.clone();
             let (mut dave, form) = (self.dave.0.clone(), self.dave.1.clone());
             crowd.spawn(async move {
-                // Few of those: they wait for one another's hashes, whatever is gone.
+                // Few of those: they wait for one another's hashes, whatever is gone. Of one name, no more at once than need
+                // not wait.
                 if n % 4 == 0 {
-                    send(&mut dave, "/login", &form, "dave").await.status
+                    let name = format!("dave{n}");
+                    send(&mut dave, "/login", &form, &name).await.status
                 } else {
                     dashboard(&mut ada).await.status
                 }
