@@ -2,8 +2,7 @@ use std::collections::BTreeMap;
 
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, IntoActiveModel,
-    QueryFilter, QueryOrder, QuerySelect, Set, SqliteTransactionMode, TransactionOptions,
-    TransactionTrait,
+    QueryFilter, QueryOrder, QuerySelect, Set,
 };
 use time::OffsetDateTime;
 use vestibule_domain::{Event, Outage, RequestId, UserId};
@@ -56,7 +55,7 @@ impl SqlEvents {
     }
 
     async fn add(&self, events: &[Event]) -> Result<(), DbErr> {
-        let transaction = self.begin().await?;
+        let transaction = self.0.begin().await?;
         let chain = locked(&transaction).await?;
         let (mut seq, mut hash) = (chain.head_seq, chain.head_hash.clone());
         let mut rows = Vec::with_capacity(events.len());
@@ -96,7 +95,7 @@ impl SqlEvents {
     async fn forget(&self, before: OffsetDateTime, most: u64) -> Result<u64, Outage> {
         const DURING: &str = "forgetting old events";
         let lost = |e: DbErr| Outage::during(DURING)(e);
-        let transaction = self.begin().await.map_err(lost)?;
+        let transaction = self.0.begin().await.map_err(lost)?;
         let chain = locked(&transaction).await.map_err(lost)?;
         let rows = Entity::find()
             .order_by_asc(Column::Seq)
@@ -142,14 +141,6 @@ impl SqlEvents {
             .await
             .map_err(Outage::during("finding the events of a request"))?;
         Ok(rows.into_iter().map(kept).collect())
-    }
-
-    async fn begin(&self) -> Result<DatabaseTransaction, DbErr> {
-        let options = TransactionOptions {
-            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
-            ..TransactionOptions::default()
-        };
-        self.0.write.begin_with_options(options).await
     }
 }
 

@@ -150,15 +150,22 @@ impl Sql {
         transaction.commit().await
     }
 
-    /// A transaction that writes.
+    /// A transaction that writes. It begins to the end, and is undone then, when nobody waits for it any more: a `BEGIN` that
+    /// was broken off would leave its connection in a transaction that nobody ends, and undo what others write by it.
     async fn begin(&self) -> Result<sea_orm::DatabaseTransaction, DbErr> {
-        self.write
-            .begin_with_options(TransactionOptions {
-                // Takes the file at once: whoever is second waits before it looks.
-                sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
-                ..TransactionOptions::default()
-            })
+        let write = self.write.clone();
+        let begun = tokio::spawn(async move {
+            write
+                .begin_with_options(TransactionOptions {
+                    // Takes the file at once: whoever is second waits before it looks.
+                    sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+                    ..TransactionOptions::default()
+                })
+                .await
+        });
+        begun
             .await
+            .unwrap_or_else(|e| Err(DbErr::Custom(e.to_string())))
     }
 
     /// The answer to a statement, if it comes in time.
