@@ -51,7 +51,7 @@ async fn focus_is_seen_where_typing_begins() {
         assert_ring(&ada).await;
     }
     ada.register("ada", "passwordpassword").await;
-    ada.is_told_of("password", "easy to guess").await;
+    ada.is_told_of("password", "known from leaks").await;
     assert_eq!(focused(&ada).await, "password");
     assert_ring(&ada).await;
 }
