@@ -9,7 +9,10 @@ use crate::http::Person;
 use crate::server::Server;
 
 /// All of them come from this machine.
-const MANY: [(&str, &str); 2] = [
+const MANY: [(&str, &str); 4] = [
+    // How busy the machine is that runs the tests is not what these test.
+    ("VESTIBULE_DATABASE__ACQUIRE_TIMEOUT", "20s"),
+    ("VESTIBULE_DATABASE__ANSWER_TIMEOUT", "20s"),
     ("VESTIBULE_THROTTLE__ADDRESS_FREE", "1000"),
     ("VESTIBULE_THROTTLE__REGISTRATIONS_FREE", "1000"),
 ];
