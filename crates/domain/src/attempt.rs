@@ -96,19 +96,6 @@ pub struct Limit {
     pub forgotten_after: Duration,
 }
 
-impl Limit {
-    /// How long the next attempt waits once so many were made.
-    pub fn wait_after(&self, count: u32) -> Duration {
-        let Some(beyond) = count.checked_sub(self.free) else {
-            return Duration::ZERO;
-        };
-        let doubled = 2_u32.saturating_pow(beyond);
-        self.first_wait
-            .saturating_mul(doubled)
-            .min(self.longest_wait)
-    }
-}
-
 /// Whether an attempt may be made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Claim {

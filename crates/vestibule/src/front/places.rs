@@ -2,10 +2,11 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use vestibule_domain::network;
 
 pub(super) struct Places {
     free: Arc<Semaphore>,
@@ -88,14 +89,6 @@ impl Drop for Place {
                 count.remove();
             }
         }
-    }
-}
-
-/// What one visitor has to themselves: an address of IPv4, or a whole /64 of IPv6, all of whose addresses are theirs.
-fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
-        address @ IpAddr::V4(_) => address,
     }
 }
 
