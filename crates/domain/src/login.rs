@@ -84,14 +84,14 @@ impl Login {
                 match guess.number - 1 {
                     0 => note(EventKind::LoginSucceeded, Vec::new()),
                     wrong => {
-                        let facts = vec![("wrong before", wrong.to_string())];
+                        let facts = vec![("wrong_before", wrong.to_string())];
                         note(EventKind::LoginSucceededAfterFailures, facts);
                     }
                 }
             }
             Err(LoginError::Outage(_)) => self.throttle.was_not_made(&guess).await,
             Err(_) => {
-                let facts = vec![("wrong in a row", guess.number.to_string())];
+                let facts = vec![("wrong_in_a_row", guess.number.to_string())];
                 note(EventKind::LoginFailed, facts);
                 if self.throttle.was_the_last(&guess) {
                     note(EventKind::PasswordLocked, Vec::new());

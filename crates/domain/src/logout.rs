@@ -27,13 +27,11 @@ impl Logout {
         let ended = self.sessions.find(id).await?;
         self.sessions.end(id).await?;
         if let Some(session) = ended {
+            let now = self.clock.now();
+            let event = browser.event(EventKind::SessionEnded, now, Some(session.user));
             self.events.record(Event {
-                at: self.clock.now(),
-                kind: EventKind::SessionEnded,
-                request: browser.request,
-                user: Some(session.user),
-                address: browser.address,
                 facts: vec![("reason", "signed out".to_owned())],
+                ..event
             });
         }
         Ok(())

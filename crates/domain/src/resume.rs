@@ -28,13 +28,10 @@ impl Resume {
         let found = self.sessions.find(id).await?;
         let now = self.clock.now();
         let note = |kind, user, fact| {
+            let event = browser.event(kind, now, user);
             self.events.record(Event {
-                at: now,
-                kind,
-                request: browser.request,
-                user,
-                address: browser.address,
                 facts: vec![fact],
+                ..event
             });
         };
         let Some(mut session) = found else {
