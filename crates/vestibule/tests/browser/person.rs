@@ -1,8 +1,9 @@
 //! Somebody at a browser: what they do, and what they see.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use fantoccini::elements::Element;
+use fantoccini::error::{CmdError, ErrorStatus};
 use fantoccini::{Client, Locator};
 use serde_json::Value;
 use url::{Position, Url};
@@ -50,9 +51,30 @@ impl Person {
         field.send_keys(text).await.unwrap();
     }
 
+    /// Presses a button. One that sends a form leaves its page behind: what is looked for afterwards is on the next one,
+    /// however alike the two are.
     pub(crate) async fn press(&self, button: &str) {
         let button = self.element(&named("button", button)).await;
-        button.click().await.unwrap();
+        let sends = button.attr("type").await.unwrap().as_deref() == Some("submit");
+        button.clone().click().await.unwrap();
+        if sends {
+            self.leaves(&button).await;
+        }
+    }
+
+    /// Waits until the page that this element is on is gone.
+    async fn leaves(&self, element: &Element) {
+        let begin = Instant::now();
+        loop {
+            match element.tag_name().await {
+                Err(CmdError::Standard(e)) if e.error == ErrorStatus::StaleElementReference => {
+                    return;
+                }
+                outcome => drop(outcome.unwrap()),
+            }
+            assert!(begin.elapsed() < PATIENCE, "the form was not sent");
+            tokio::time::sleep(GLANCE).await;
+        }
     }
 
     pub(crate) async fn follow(&self, link: &str) {
