@@ -9,6 +9,7 @@ mod m20261123_000002_sessions;
 mod m20261125_000003_attempts;
 mod m20261125_000004_events;
 mod m20261125_000005_site;
+mod m20261125_000006_session_origin;
 
 /// All steps, oldest first.
 pub struct Migrator;
@@ -22,6 +23,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261125_000003_attempts::Migration),
             Box::new(m20261125_000004_events::Migration),
             Box::new(m20261125_000005_site::Migration),
+            Box::new(m20261125_000006_session_origin::Migration),
         ]
     }
 }

@@ -102,15 +102,11 @@ pub async fn users(users: &impl Users) {
 
     let new = PasswordHash::new("$argon2id$new".into());
     let newer = PasswordHash::new("$argon2id$newer".into());
-    users
-        .replace_hash(ada.id, &ada.password, &new)
-        .await
-        .unwrap();
+    let replaced = users.replace_hash(ada.id, &ada.password, &new).await;
+    assert!(replaced.unwrap());
     assert_eq!(users.find(ada.id).await.unwrap().unwrap().password, new);
-    users
-        .replace_hash(ada.id, &ada.password, &newer)
-        .await
-        .unwrap();
+    let replaced = users.replace_hash(ada.id, &ada.password, &newer).await;
+    assert!(!replaced.unwrap(), "and says so");
     assert_eq!(
         users.find(ada.id).await.unwrap().unwrap().password,
         new,
@@ -142,8 +138,12 @@ pub fn session(user: UserId) -> Session {
     Session {
         user,
         started: now,
+        seen: now,
         expires: now + Duration::from_hours(1),
         ends: now + Duration::from_hours(24),
+        remembered: true,
+        from: Some("2001:db8::7".parse().expect("an address")),
+        agent: Some("Firefox on Linux".to_owned()),
     }
 }
 
@@ -162,7 +162,10 @@ pub async fn sessions(sessions: &impl Sessions, user: UserId, neighbour: UserId)
         None,
         "a made-up one is nobody's"
     );
-    sessions.extend(id, session.expires).await.unwrap();
+    sessions
+        .extend(id, session.seen, session.expires)
+        .await
+        .unwrap();
     assert_eq!(
         sessions.find(id).await.unwrap(),
         None,
@@ -183,18 +186,29 @@ pub async fn sessions(sessions: &impl Sessions, user: UserId, neighbour: UserId)
     assert_eq!(sessions.find(taken_over).await.unwrap(), None);
 
     let later = session.expires + Duration::from_mins(10);
-    sessions.extend(id, later).await.unwrap();
-    assert_eq!(sessions.find(id).await.unwrap().unwrap().expires, later);
-    sessions.extend(id, session.expires).await.unwrap();
+    let seen = session.seen + Duration::from_mins(10);
+    sessions.extend(id, seen, later).await.unwrap();
+    let found = sessions.find(id).await.unwrap().unwrap();
+    assert_eq!((found.seen, found.expires), (seen, later));
+    sessions
+        .extend(id, session.seen, session.expires)
+        .await
+        .unwrap();
     assert_eq!(
         sessions.find(id).await.unwrap().unwrap().expires,
         later,
         "never earlier"
     );
 
+    assert_eq!(sessions.find(id).await.unwrap().unwrap().seen, seen);
+    // That it was used is noted of one that cannot be longer, too.
+    let once_more = seen + Duration::from_mins(1);
+    sessions.extend(id, once_more, later).await.unwrap();
+    assert_eq!(sessions.find(id).await.unwrap().unwrap().seen, once_more);
+
     sessions.end(id).await.unwrap();
     assert_eq!(sessions.find(id).await.unwrap(), None, "ended is ended");
-    sessions.extend(id, later).await.unwrap();
+    sessions.extend(id, session.seen, later).await.unwrap();
     assert_eq!(sessions.find(id).await.unwrap(), None, "and is not revived");
     sessions.end(id).await.unwrap();
     assert_eq!(
@@ -224,7 +238,7 @@ pub async fn sessions(sessions: &impl Sessions, user: UserId, neighbour: UserId)
     sessions.end_all(user).await.unwrap();
     for id in [other, new] {
         assert_eq!(sessions.find(id).await.unwrap(), None, "all are ended");
-        sessions.extend(id, later).await.unwrap();
+        sessions.extend(id, session.seen, later).await.unwrap();
         assert_eq!(sessions.find(id).await.unwrap(), None, "and stay so");
     }
     assert_eq!(
@@ -239,6 +253,51 @@ pub async fn sessions(sessions: &impl Sessions, user: UserId, neighbour: UserId)
         Some(&session),
         "the user may come back"
     );
+}
+
+/// What an account's owner sees and ends. The store knows both accounts, and no session of theirs.
+pub async fn own_sessions(sessions: &impl Sessions, user: UserId, neighbour: UserId) {
+    assert_eq!(sessions.of(user).await.unwrap(), [], "none at first");
+    let ids: Vec<SessionId> = (0..3).map(|_| session_id(user)).collect();
+    let plain = Session {
+        remembered: false,
+        from: None,
+        agent: None,
+        ..session(user)
+    };
+    let full = session(user);
+    let next_door = session_id(neighbour);
+    sessions.start(ids[0], &full).await.unwrap();
+    sessions.start(ids[1], &plain).await.unwrap();
+    sessions.start(ids[2], &full).await.unwrap();
+    let theirs = session(neighbour);
+    sessions.start(next_door, &theirs).await.unwrap();
+    assert_eq!(sessions.find(ids[1]).await.unwrap(), Some(plain.clone()));
+
+    let mut listed = sessions.of(user).await.unwrap();
+    listed.sort_by_key(|(id, _)| ids.iter().position(|other| other == id));
+    let all = [
+        (ids[0], full.clone()),
+        (ids[1], plain.clone()),
+        (ids[2], full),
+    ];
+    assert_eq!(listed, all, "all of one's own, whole, and nobody else's");
+
+    sessions.end(ids[0]).await.unwrap();
+    assert_eq!(sessions.of(user).await.unwrap().len(), 2, "ended is gone");
+    sessions.end_others(ids[1]).await.unwrap();
+    let kept = [(ids[1], plain.clone())];
+    assert_eq!(sessions.of(user).await.unwrap(), kept, "but for one");
+    for id in [ids[0], ids[2]] {
+        assert_eq!(sessions.find(id).await.unwrap(), None);
+        let later = plain.ends;
+        sessions.extend(id, plain.seen, later).await.unwrap();
+        assert_eq!(sessions.find(id).await.unwrap(), None, "and stay so");
+    }
+    assert_eq!(sessions.find(next_door).await.unwrap(), Some(theirs));
+
+    sessions.end_others(session_id(user)).await.unwrap();
+    assert_eq!(sessions.of(user).await.unwrap(), [], "one that is none");
 }
 
 /// Ending all sessions of a user while they are looked for and extended and others start: `rounds` times, each in an
@@ -267,7 +326,7 @@ pub async fn ending_all_in_the_middle(sessions: &impl Sessions, user: UserId, ro
                     let too_late = answered.get();
                     let found = sessions.find(*id).await.unwrap();
                     assert!(!too_late || found.is_none(), "found after it had ended");
-                    sessions.extend(*id, later).await.unwrap();
+                    sessions.extend(*id, later, later).await.unwrap();
                 }
             }));
         }

@@ -40,6 +40,10 @@ pub enum EventKind {
     PasswordLocked,
     /// An operator, or a reset, made an account's password count again.
     PasswordUnlocked,
+    /// An account's owner chose another password.
+    PasswordChanged,
+    /// A wrong password, given to choose another.
+    PasswordChangeFailed,
     /// Something else than a login was asked for too often.
     LimitExceeded,
     /// An account was made.
@@ -64,13 +68,15 @@ pub enum EventKind {
 
 impl EventKind {
     /// All of them.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 18] = [
         Self::LoginSucceeded,
         Self::LoginSucceededAfterFailures,
         Self::LoginFailed,
         Self::LoginOverLimit,
         Self::PasswordLocked,
         Self::PasswordUnlocked,
+        Self::PasswordChanged,
+        Self::PasswordChangeFailed,
         Self::LimitExceeded,
         Self::UserCreated,
         Self::SessionCreated,
@@ -92,6 +98,8 @@ impl EventKind {
             Self::LoginOverLimit => "authn_login_fail_max",
             Self::PasswordLocked => "authn_login_lock",
             Self::PasswordUnlocked => "authn_login_unlock",
+            Self::PasswordChanged => "authn_password_change",
+            Self::PasswordChangeFailed => "authn_password_change_fail",
             Self::LimitExceeded => "excess_rate_limit_exceeded",
             Self::UserCreated => "user_created",
             Self::SessionCreated => "session_created",

@@ -9,10 +9,12 @@ pub mod contract;
 pub mod ports;
 
 mod attempt;
+mod change_password;
 mod event;
 mod import;
 mod login;
 mod logout;
+mod own_sessions;
 mod password;
 mod policy;
 mod ready;
@@ -25,10 +27,12 @@ mod user;
 mod username;
 
 pub use attempt::{Bucket, Claim, DeviceId, Limit, network};
+pub use change_password::{ChangePassword, ChangePasswordError, Proven};
 pub use event::{Event, EventKind, RequestId};
 pub use import::{Import, ImportError, Imported};
 pub use login::{Login, LoginError};
 pub use logout::Logout;
+pub use own_sessions::OwnSessions;
 pub use password::{NotAPassword, Password, PasswordHash};
 pub use policy::{NewPassword, PasswordPolicy, WeakPassword};
 pub use ports::Outage;

@@ -205,6 +205,7 @@ mod tests {
                 events,
                 clock: Arc::new(clock),
                 limits: SessionLimits {
+                    recent: Duration::from_mins(10),
                     idle: Duration::from_hours(1),
                     lifetime: Duration::from_hours(24),
                     remembered: Duration::from_hours(30 * 24),
@@ -317,7 +318,7 @@ mod tests {
             .expect_replace_hash()
             .withf(|_, old, new| old.as_str() == "old" && new.as_str() == "new")
             .once()
-            .return_once(|_, _, _| Ok(()));
+            .return_once(|_, _, _| Ok(true));
         users.expect_record_login().return_once(|_, _| Ok(()));
         let password = PasswordHash::new("new".into());
         becomes(&mut users, Some(User { password, ..ada }));

@@ -86,8 +86,12 @@ mod tests {
         let session = Session {
             user: UserId::new(),
             started,
+            seen: started,
             expires: started,
             ends: started,
+            remembered: false,
+            from: None,
+            agent: None,
         };
         sign_out(Some(session), true).await;
     }

@@ -100,7 +100,7 @@ pub trait Users: Send + Sync {
     async fn record_login(&self, id: UserId, visit: &Visit) -> Result<(), Outage>;
 
     /// Replaces the hash `old` by `new`. Nothing happens when the account no longer has `old`, so that a rehash never
-    /// undoes a change of password that came in between.
+    /// undoes a change of password that came in between; then the answer is `false`.
     ///
     /// # Errors
     /// [`Outage`] when the store cannot be reached.
@@ -109,7 +109,7 @@ pub trait Users: Send + Sync {
         id: UserId,
         old: &PasswordHash,
         new: &PasswordHash,
-    ) -> Result<(), Outage>;
+    ) -> Result<bool, Outage>;
 }
 
 /// The running sessions. What is stored signs nobody in: a [`SessionId`] is the digest of the token that the browser
@@ -134,11 +134,22 @@ pub trait Sessions: Send + Sync {
     /// [`Outage`] when the store cannot be reached.
     async fn find(&self, id: SessionId) -> Result<Option<Session>, Outage>;
 
-    /// Moves the expiry later, never earlier. An ended session stays ended.
+    /// Notes a use at `seen`, and moves the expiry; both later, never earlier. An ended session stays ended.
     ///
     /// # Errors
     /// [`Outage`] when the store cannot be reached.
-    async fn extend(&self, id: SessionId, expires: OffsetDateTime) -> Result<(), Outage>;
+    async fn extend(
+        &self,
+        id: SessionId,
+        seen: OffsetDateTime,
+        expires: OffsetDateTime,
+    ) -> Result<(), Outage>;
+
+    /// The sessions of a user, in no order. Those that have expired may still be among them.
+    ///
+    /// # Errors
+    /// [`Outage`] when the store cannot be reached.
+    async fn of(&self, user: UserId) -> Result<Vec<(SessionId, Session)>, Outage>;
 
     /// Ends a session. Ending one that is not there is no error.
     ///
@@ -153,6 +164,12 @@ pub trait Sessions: Send + Sync {
     /// # Errors
     /// [`Outage`] when any of the sessions may still be running.
     async fn end_all(&self, user: UserId) -> Result<(), Outage>;
+
+    /// The same, but for one session, which stays what it is, if it is one.
+    ///
+    /// # Errors
+    /// [`Outage`] when any of the others may still be running.
+    async fn end_others(&self, keep: SessionId) -> Result<(), Outage>;
 }
 
 /// Password hashing. Slow on purpose: one call costs tens of milliseconds of CPU, spent off the async threads.

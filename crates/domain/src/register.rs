@@ -128,6 +128,7 @@ mod tests {
                 events,
                 clock,
                 limits: SessionLimits {
+                    recent: Duration::from_mins(10),
                     idle: Duration::from_hours(1),
                     lifetime: Duration::from_hours(24),
                     remembered: Duration::from_hours(30 * 24),

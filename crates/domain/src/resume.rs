@@ -50,9 +50,9 @@ impl Resume {
             return Ok(None);
         }
         if let Some(expires) = self.limits.extended(&session, now)
-            && self.sessions.extend(id, expires).await.is_ok()
+            && self.sessions.extend(id, now, expires).await.is_ok()
         {
-            session.expires = expires;
+            (session.seen, session.expires) = (now, expires);
         }
         Ok(Some(session))
     }
@@ -69,6 +69,7 @@ mod tests {
 
     const START: OffsetDateTime = datetime!(2026-11-23 12:00 UTC);
     const LIMITS: SessionLimits = SessionLimits {
+        recent: Duration::from_mins(10),
         idle: Duration::from_hours(1),
         lifetime: Duration::from_hours(24),
         remembered: Duration::from_hours(30 * 24),
@@ -121,39 +122,39 @@ mod tests {
 
     #[tokio::test]
     async fn a_fresh_session_is_taken_up_without_a_write() {
-        let session = LIMITS.start(UserId::new(), START, false);
+        let session = LIMITS.start(UserId::new(), START, &Browser::default());
         let found = resume(holding(Some(session.clone())), START).await;
         assert_eq!(found, Some(session));
     }
 
     #[tokio::test]
     async fn use_moves_the_expiry() {
-        let session = LIMITS.start(UserId::new(), START, false);
+        let session = LIMITS.start(UserId::new(), START, &Browser::default());
         let now = START + Duration::from_secs(3599);
         let mut sessions = holding(Some(session));
         sessions
             .expect_extend()
-            .withf(move |_, expires| *expires == now + LIMITS.idle)
+            .withf(move |_, seen, expires| *seen == now && *expires == now + LIMITS.idle)
             .once()
-            .return_once(|_, _| Ok(()));
+            .return_once(|_, _, _| Ok(()));
         assert!(resume(sessions, now).await.is_some());
     }
 
     #[tokio::test]
     async fn a_use_that_cannot_be_written_down_is_allowed_all_the_same() {
-        let session = LIMITS.start(UserId::new(), START, false);
+        let session = LIMITS.start(UserId::new(), START, &Browser::default());
         let mut sessions = holding(Some(session.clone()));
         sessions
             .expect_extend()
             .once()
-            .return_once(|_, _| Err(Outage::during("extending a session")("busy")));
+            .return_once(|_, _, _| Err(Outage::during("extending a session")("busy")));
         let found = resume(sessions, START + Duration::from_mins(2)).await;
         assert_eq!(found, Some(session));
     }
 
     #[tokio::test]
     async fn an_expired_session_is_ended_and_lets_nobody_in() {
-        let session = LIMITS.start(UserId::new(), START, false);
+        let session = LIMITS.start(UserId::new(), START, &Browser::default());
         let mut sessions = holding(Some(session));
         sessions.expect_end().once().return_once(|_| Ok(()));
         let now = START + Duration::from_hours(1);

@@ -1,4 +1,5 @@
 use std::fmt;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -8,7 +9,7 @@ use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::{Outage, UserId};
+use crate::{Browser, Outage, UserId};
 
 /// 256 bits that nobody can guess. They print as nothing.
 #[derive(Debug)]
@@ -112,12 +113,20 @@ impl fmt::Debug for SessionId {
 pub struct Session {
     /// Who.
     pub user: UserId,
-    /// Since when.
+    /// Since when; then the password was given.
     pub started: OffsetDateTime,
+    /// When it was used last, to the minute or so.
+    pub seen: OffsetDateTime,
     /// When it is over unless it is used before: never after `ends`.
     pub expires: OffsetDateTime,
     /// When it is over however much it is used.
     pub ends: OffsetDateTime,
+    /// Whether its owner asked to be kept signed in.
+    pub remembered: bool,
+    /// The address that it was started from, where the server saw one.
+    pub from: Option<IpAddr>,
+    /// The browser that it was started with, in words, such as "Firefox on Linux"; `None`: it did not say.
+    pub agent: Option<String>,
 }
 
 /// How long sessions last.
@@ -129,15 +138,17 @@ pub struct SessionLimits {
     pub lifetime: Duration,
     /// How long a session lasts, used or not, that its owner asked to keep.
     pub remembered: Duration,
+    /// For how long a password that was given is good for what is asked for with care. After that it is asked for again.
+    pub recent: Duration,
 }
 
 impl SessionLimits {
-    /// A use is written down when it moves the expiry by this much: reading is not to become writing.
+    /// A use is written down when the last one was so long ago: reading is not to become writing.
     const STEP: Duration = Duration::from_mins(1);
 
     /// The session of a sign-in at `now`.
-    pub(crate) fn start(&self, user: UserId, now: OffsetDateTime, remember: bool) -> Session {
-        let (expires, ends) = if remember {
+    pub(crate) fn start(&self, user: UserId, now: OffsetDateTime, browser: &Browser) -> Session {
+        let (expires, ends) = if browser.remember {
             (now + self.remembered, now + self.remembered)
         } else {
             (now + self.idle.min(self.lifetime), now + self.lifetime)
@@ -145,22 +156,31 @@ impl SessionLimits {
         Session {
             user,
             started: now,
+            seen: now,
             expires,
             ends,
+            remembered: browser.remember,
+            from: browser.address,
+            agent: browser.agent.clone(),
         }
     }
 
-    /// The expiry to write down after a use at `now`, where there is one to write. A remembered session has none: it
-    /// expires when it ends.
+    /// The expiry to write down after a use at `now`, where the use is to be written down at all. A remembered session's
+    /// never moves: it expires when it ends.
     pub(crate) fn extended(
         &self,
         session: &Session,
         now: OffsetDateTime,
     ) -> Option<OffsetDateTime> {
-        let expires = (now + self.idle).min(session.ends);
-        let due = expires - session.expires >= Self::STEP
+        let expires = (now + self.idle).min(session.ends).max(session.expires);
+        let due = now - session.seen >= Self::STEP
             || (expires == session.ends && expires > session.expires);
         due.then_some(expires)
+    }
+
+    /// Whether the password was given so lately that it need not be asked for again.
+    pub fn is_recent(&self, session: &Session, now: OffsetDateTime) -> bool {
+        now - session.started < self.recent
     }
 }
 
@@ -183,8 +203,16 @@ mod tests {
 
     const NOW: OffsetDateTime = datetime!(2026-11-23 12:00 UTC);
 
+    fn browser(remember: bool) -> Browser {
+        Browser {
+            remember,
+            ..Browser::default()
+        }
+    }
+
     fn limits() -> SessionLimits {
         SessionLimits {
+            recent: Duration::from_mins(10),
             idle: Duration::from_hours(1),
             lifetime: Duration::from_hours(24),
             remembered: Duration::from_hours(30 * 24),
@@ -236,18 +264,18 @@ mod tests {
 
     #[test]
     fn an_unused_session_is_over_after_the_idle_limit() {
-        let session = limits().start(UserId::new(), NOW, false);
+        let session = limits().start(UserId::new(), NOW, &browser(false));
         assert!(session.is_live(NOW + Duration::from_secs(3599)));
         assert!(!session.is_live(NOW + Duration::from_hours(1)));
     }
 
     #[test]
     fn a_used_session_is_over_after_the_overall_limit() {
-        let mut session = limits().start(UserId::new(), NOW, false);
+        let mut session = limits().start(UserId::new(), NOW, &browser(false));
         let mut now = NOW;
         while session.is_live(now) {
             if let Some(expires) = limits().extended(&session, now) {
-                session.expires = expires;
+                (session.seen, session.expires) = (now, expires);
             }
             now += Duration::from_secs(30);
         }
@@ -256,7 +284,7 @@ mod tests {
 
     #[test]
     fn use_is_written_down_once_a_minute() {
-        let session = limits().start(UserId::new(), NOW, false);
+        let session = limits().start(UserId::new(), NOW, &browser(false));
         assert_eq!(
             limits().extended(&session, NOW + Duration::from_secs(59)),
             None
@@ -269,11 +297,23 @@ mod tests {
 
     #[test]
     fn a_remembered_session_needs_no_use_and_ends_after_its_own_limit() {
-        let session = limits().start(UserId::new(), NOW, true);
+        let session = limits().start(UserId::new(), NOW, &browser(true));
         let last = NOW + Duration::from_secs(30 * 24 * 3600 - 1);
         assert!(session.is_live(last));
-        assert_eq!(limits().extended(&session, last), None);
+        let seen = limits().extended(&session, last);
+        assert_eq!(seen, Some(session.ends), "seen, and no longer for it");
         assert!(!session.is_live(last + Duration::from_secs(1)));
+    }
+
+    #[test]
+    fn a_password_is_recent_for_ten_minutes_however_busy_the_session_is() {
+        let session = limits().start(UserId::new(), NOW, &browser(false));
+        let busy = Session {
+            seen: NOW + Duration::from_mins(9),
+            ..session
+        };
+        assert!(limits().is_recent(&busy, NOW + Duration::from_secs(599)));
+        assert!(!limits().is_recent(&busy, NOW + Duration::from_mins(10)));
     }
 
     proptest! {

@@ -28,6 +28,8 @@ pub struct SignIn {
 pub struct Browser {
     /// Its address, where the server saw one.
     pub address: Option<IpAddr>,
+    /// What it is, in words, such as "Firefox on Linux"; `None`: it did not say.
+    pub agent: Option<String>,
     /// The session token it holds already, live or not. Signing in ends that session, so that none outlives a change
     /// of who is signed in.
     pub session: Option<SessionToken>,
@@ -80,7 +82,7 @@ impl SignIn {
             self.sessions.end(old.id()).await?;
         }
         let token = SessionToken::random(user)?;
-        let session = self.limits.start(user, now, browser.remember);
+        let session = self.limits.start(user, now, browser);
         self.sessions.start(token.id(), &session).await?;
         self.events
             .record(browser.event(EventKind::SessionCreated, now, Some(user)));

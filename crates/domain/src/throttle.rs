@@ -59,9 +59,16 @@ pub(crate) struct Guess {
     pub number: u32,
 }
 
-/// The right to have a new account judged and made. It was counted.
+/// The right to have a new password judged, and an account made. It was counted.
 #[derive(Debug)]
 pub struct Permit(());
+
+impl Permit {
+    /// That of somebody who has just given the password of an account, which was counted.
+    pub(crate) fn of_member() -> Self {
+        Self(())
+    }
+}
 
 /// By what an attempt was refused, in words for an operator.
 type Rule = &'static str;

@@ -1,8 +1,11 @@
-local digest, expires = unpack(ARGV)
+local digest, seen, expires = unpack(ARGV)
 if not redis.call('ZSCORE', KEYS[2], digest) then
     return
 end
 local before = redis.call('HGET', KEYS[1], 'expires')
+if before and tonumber(redis.call('HGET', KEYS[1], 'seen') or 0) < tonumber(seen) then
+    redis.call('HSET', KEYS[1], 'seen', seen)
+end
 if not before or tonumber(before) >= tonumber(expires) then
     return
 end

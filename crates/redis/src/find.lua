@@ -5,4 +5,4 @@ end
 if redis.call('EXISTS', KEYS[1]) == 0 then
     return false
 end
-return redis.call('HMGET', KEYS[1], 'started', 'expires', 'ends')
+return redis.call('HMGET', KEYS[1], 'started', 'seen', 'expires', 'ends', 'remembered', 'from', 'agent')

@@ -1,3 +1,4 @@
+use std::net::AddrParseError;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -10,7 +11,8 @@ use crate::{Redis, hex};
 
 /// [`Sessions`] in Redis, two keys of one slot:
 ///
-/// - `vestibule:{user}:session:<digest>`, a hash of `started`, `expires` and `ends` in seconds since 1970,
+/// - `vestibule:{user}:session:<digest>`, a hash of `started`, `seen`, `expires` and `ends` in seconds since 1970, of
+///   `remembered`, and of `from` and `agent` where they are known,
 /// - `vestibule:{user}:sessions`, the user's live digests, sorted by `expires`. What is not in there is no session: all of
 ///   a user's sessions end with this one key.
 ///
@@ -102,11 +104,16 @@ fn life(time: Duration) -> i64 {
 #[async_trait]
 impl Sessions for RedisSessions {
     async fn start(&self, id: SessionId, session: &Session) -> Result<(), Outage> {
+        let from = session.from.map(|address| address.to_string());
         let arguments = [
-            secs(session.started),
-            secs(session.expires),
-            secs(session.ends),
-            life(session.expires - session.started),
+            secs(session.started).to_string(),
+            secs(session.seen).to_string(),
+            secs(session.expires).to_string(),
+            secs(session.ends).to_string(),
+            life(session.expires - session.started).to_string(),
+            u8::from(session.remembered).to_string(),
+            from.unwrap_or_default(),
+            session.agent.clone().unwrap_or_default(),
         ];
         let script = script(include_str!("start.lua"), id, &arguments);
         self.run("starting a session", &script).await
@@ -115,24 +122,35 @@ impl Sessions for RedisSessions {
     async fn find(&self, id: SessionId) -> Result<Option<Session>, Outage> {
         const DURING: &str = "finding a session";
         let script = script(include_str!("find.lua"), id, &[0_i64; 0]);
-        let found: Option<(i64, i64, i64)> = self.run(DURING, &script).await?;
-        let at =
-            |secs| OffsetDateTime::from_unix_timestamp(secs).map_err(|e| Outage::during(DURING)(e));
-        found
-            .map(|(started, expires, ends)| {
-                Ok(Session {
-                    user: id.user,
-                    started: at(started)?,
-                    expires: at(expires)?,
-                    ends: at(ends)?,
-                })
-            })
-            .transpose()
+        let found: Option<Fields> = self.run(DURING, &script).await?;
+        found.map(|found| session(id.user, found)).transpose()
     }
 
-    async fn extend(&self, id: SessionId, expires: OffsetDateTime) -> Result<(), Outage> {
-        let script = script(include_str!("extend.lua"), id, &[secs(expires)]);
+    async fn extend(
+        &self,
+        id: SessionId,
+        seen: OffsetDateTime,
+        expires: OffsetDateTime,
+    ) -> Result<(), Outage> {
+        let script = script(include_str!("extend.lua"), id, &[secs(seen), secs(expires)]);
         self.run("extending a session", &script).await
+    }
+
+    async fn of(&self, user: UserId) -> Result<Vec<(SessionId, Session)>, Outage> {
+        const DURING: &str = "listing the sessions of a user";
+        let mut script = redis::pipe();
+        script
+            .cmd("EVAL")
+            .arg(include_str!("list.lua"))
+            .arg(1)
+            .arg(index(user))
+            .arg(format!("vestibule:{{{}}}:session:", user.0));
+        let found: Vec<(String, Fields)> = self.run(DURING, &script).await?;
+        let named = |(digest, fields): (String, Fields)| {
+            let digest = unhex(&digest).ok_or_else(|| Outage::during(DURING)("an odd digest"))?;
+            Ok((SessionId { user, digest }, session(user, fields)?))
+        };
+        found.into_iter().map(named).collect()
     }
 
     async fn end(&self, id: SessionId) -> Result<(), Outage> {
@@ -146,4 +164,54 @@ impl Sessions for RedisSessions {
         self.run_for_good("ending all sessions of a user", &mut unlink)
             .await
     }
+
+    async fn end_others(&self, keep: SessionId) -> Result<(), Outage> {
+        let mut script = script(include_str!("end_others.lua"), keep, &[0_i64; 0]);
+        self.run_for_good("ending a user's other sessions", &mut script)
+            .await
+    }
+}
+
+/// What a session's hash holds: `started`, `seen`, `expires`, `ends`, `remembered`, `from`, `agent`. Those that run since before
+/// the others were noted have the times alone, less `seen`.
+type Fields = (
+    i64,
+    Option<i64>,
+    i64,
+    i64,
+    Option<u8>,
+    Option<String>,
+    Option<String>,
+);
+
+fn session(user: UserId, fields: Fields) -> Result<Session, Outage> {
+    const DURING: &str = "reading a session";
+    let (started, seen, expires, ends, remembered, from, agent) = fields;
+    let at =
+        |secs| OffsetDateTime::from_unix_timestamp(secs).map_err(|e| Outage::during(DURING)(e));
+    let from = from.filter(|text| !text.is_empty());
+    let from = from.map(|text| text.parse()).transpose();
+    Ok(Session {
+        user,
+        started: at(started)?,
+        seen: at(seen.unwrap_or(started))?,
+        expires: at(expires)?,
+        ends: at(ends)?,
+        remembered: remembered == Some(1),
+        from: from.map_err(|e: AddrParseError| Outage::during(DURING)(e))?,
+        agent: agent.filter(|text| !text.is_empty()),
+    })
+}
+
+/// Reads what [`hex`] wrote.
+fn unhex(text: &str) -> Option<[u8; 32]> {
+    let digits: Vec<u8> = text
+        .chars()
+        .map(|c| c.to_digit(16).and_then(|digit| u8::try_from(digit).ok()))
+        .collect::<Option<_>>()?;
+    let bytes: Vec<u8> = digits
+        .chunks_exact(2)
+        .map(|pair| pair.iter().fold(0, |byte, digit| byte << 4 | digit))
+        .collect();
+    bytes.try_into().ok()
 }

@@ -1,5 +1,6 @@
-local digest, started, expires, ends, life = unpack(ARGV)
-redis.call('HSET', KEYS[1], 'started', started, 'expires', expires, 'ends', ends)
+local digest, started, seen, expires, ends, life, remembered, from, agent = unpack(ARGV)
+redis.call('HSET', KEYS[1], 'started', started, 'seen', seen, 'expires', expires, 'ends', ends,
+    'remembered', remembered, 'from', from, 'agent', agent)
 redis.call('PEXPIRE', KEYS[1], life)
 -- What has expired leaves the index here; the sessions themselves went by their own expiry.
 redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', started)

@@ -34,6 +34,7 @@ async fn keeps_the_contract(url: &str, replicas: u8) {
     redis.ping().await.unwrap();
     let sessions = RedisSessions::new(redis, replicas);
     contract::sessions(&sessions, UserId::new(), UserId::new()).await;
+    contract::own_sessions(&sessions, UserId::new(), UserId::new()).await;
     contract::ending_all_in_the_middle(&sessions, UserId::new(), 300).await;
 }
 
@@ -51,6 +52,7 @@ async fn a_cluster_keeps_the_sessions_contract() {
     let sessions = RedisSessions::new(connect(&cluster.url()), 1);
     for _ in 0..30 {
         contract::sessions(&sessions, UserId::new(), UserId::new()).await;
+        contract::own_sessions(&sessions, UserId::new(), UserId::new()).await;
     }
     contract::ending_all_in_the_middle(&sessions, UserId::new(), 100).await;
 }
@@ -132,10 +134,10 @@ async fn every_key_goes_by_itself_and_those_of_a_user_are_in_one_slot() {
     let start = async |expires: Duration| {
         let id = SessionToken::random(user).unwrap().id();
         let session = Session {
-            user,
             started: now,
             expires: now + expires,
             ends: now + Duration::from_hours(24),
+            ..contract::session(user)
         };
         sessions.start(id, &session).await.unwrap();
         id
@@ -162,15 +164,15 @@ async fn every_key_goes_by_itself_and_those_of_a_user_are_in_one_slot() {
     assert_eq!(keys, "3", "an index and two sessions");
     live(2);
     let extended = now + Duration::from_hours(3);
-    sessions.extend(long, extended).await.unwrap();
+    sessions.extend(long, extended, extended).await.unwrap();
     live(3);
 
     // Written by hand, as if the clock had run: what has expired leaves the index when the next one starts.
     let later = Session {
-        user,
         started: extended,
         expires: extended + Duration::from_hours(1),
         ends: extended + Duration::from_hours(24),
+        ..contract::session(user)
     };
     let id = SessionToken::random(user).unwrap().id();
     sessions.start(id, &later).await.unwrap();
@@ -188,10 +190,10 @@ async fn a_damaged_session_is_none() {
     let id = SessionToken::random(user).unwrap().id();
     let now = OffsetDateTime::from_unix_timestamp(1_000_000_000).unwrap();
     let session = Session {
-        user,
         started: now,
         expires: now + Duration::from_hours(1),
         ends: now + Duration::from_hours(24),
+        ..contract::session(user)
     };
     sessions.start(id, &session).await.unwrap();
     let key = server

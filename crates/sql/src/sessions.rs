@@ -1,12 +1,14 @@
+use std::net::AddrParseError;
+
 use async_trait::async_trait;
-use sea_orm::sea_query::{Expr, LockBehavior, LockType, Query};
+use sea_orm::sea_query::{Expr, ExprTrait as _, LockBehavior, LockType, Query};
 use sea_orm::{ActiveModelTrait, ColumnTrait, Condition, EntityTrait, QueryFilter, Set};
 use time::OffsetDateTime;
 use vestibule_domain::ports::Sessions;
 use vestibule_domain::{Outage, Session, SessionId, UserId};
 
 use crate::Sql;
-use crate::entity::session::{ActiveModel, Column, Entity};
+use crate::entity::session::{ActiveModel, Column, Entity, Model};
 
 /// [`Sessions`] in the database of the accounts. They go with their account.
 pub struct SqlSessions(pub Sql);
@@ -37,6 +39,10 @@ impl Sessions for SqlSessions {
             started_at: Set(session.started),
             expires_at: Set(session.expires),
             ends_at: Set(session.ends),
+            seen_at: Set(Some(session.seen)),
+            remembered: Set(session.remembered),
+            started_from: Set(session.from.map(|address| address.to_string())),
+            agent: Set(session.agent.clone()),
         };
         self.0
             .answer(row.insert(&self.0.write))
@@ -52,24 +58,44 @@ impl Sessions for SqlSessions {
             .answer(row.one(&self.0.read))
             .await
             .map_err(Outage::during("finding a session"))?;
-        Ok(row.map(|row| Session {
-            user: UserId(row.user_id),
-            started: row.started_at,
-            expires: row.expires_at,
-            ends: row.ends_at,
-        }))
+        row.map(session).transpose()
     }
 
-    async fn extend(&self, id: SessionId, expires: OffsetDateTime) -> Result<(), Outage> {
+    async fn extend(
+        &self,
+        id: SessionId,
+        seen: OffsetDateTime,
+        expires: OffsetDateTime,
+    ) -> Result<(), Outage> {
+        let later = |column: Column, at: OffsetDateTime| {
+            let earlier = Expr::col(column).is_null().or(column.lt(at));
+            Expr::case(earlier, at).finally(Expr::col(column))
+        };
         let extended = Entity::update_many()
-            .col_expr(Column::ExpiresAt, Expr::value(expires))
-            .filter(named(id))
-            .filter(Column::ExpiresAt.lt(expires));
+            .col_expr(Column::SeenAt, later(Column::SeenAt, seen).into())
+            .col_expr(Column::ExpiresAt, later(Column::ExpiresAt, expires).into())
+            .filter(named(id));
         self.0
             .answer(extended.exec(&self.0.write))
             .await
             .map(drop)
             .map_err(Outage::during("extending a session"))
+    }
+
+    async fn of(&self, user: UserId) -> Result<Vec<(SessionId, Session)>, Outage> {
+        const DURING: &str = "listing the sessions of a user";
+        let rows = Entity::find().filter(Column::UserId.eq(user.0));
+        let rows = self
+            .0
+            .answer(rows.all(&self.0.read))
+            .await
+            .map_err(Outage::during(DURING))?;
+        let named = |row: Model| {
+            let digest = row.id.as_slice().try_into();
+            let digest = digest.map_err(Outage::during(DURING))?;
+            Ok((SessionId { user, digest }, session(row)?))
+        };
+        rows.into_iter().map(named).collect()
     }
 
     async fn end(&self, id: SessionId) -> Result<(), Outage> {
@@ -89,6 +115,32 @@ impl Sessions for SqlSessions {
             .map(drop)
             .map_err(Outage::during("ending all sessions of a user"))
     }
+
+    async fn end_others(&self, keep: SessionId) -> Result<(), Outage> {
+        let ended = Entity::delete_many()
+            .filter(Column::UserId.eq(keep.user.0))
+            .filter(Column::Id.ne(keep.digest.to_vec()));
+        self.0
+            .answer(ended.exec(&self.0.write))
+            .await
+            .map(drop)
+            .map_err(Outage::during("ending a user's other sessions"))
+    }
+}
+
+/// A row is checked on its way in: one that was edited by hand into nonsense is an [`Outage`], never a panic.
+fn session(row: Model) -> Result<Session, Outage> {
+    let from = row.started_from.as_deref().map(str::parse).transpose();
+    Ok(Session {
+        user: UserId(row.user_id),
+        started: row.started_at,
+        seen: row.seen_at.unwrap_or(row.started_at),
+        expires: row.expires_at,
+        ends: row.ends_at,
+        remembered: row.remembered,
+        from: from.map_err(|e: AddrParseError| Outage::during("reading a session's row")(e))?,
+        agent: row.agent,
+    })
 }
 
 fn named(id: SessionId) -> Condition {

@@ -76,7 +76,7 @@ impl Users for SqlUsers {
         id: UserId,
         old: &PasswordHash,
         new: &PasswordHash,
-    ) -> Result<(), Outage> {
+    ) -> Result<bool, Outage> {
         let replaced = Entity::update_many()
             .col_expr(Column::PasswordHash, Expr::value(new.as_str()))
             .filter(Column::Id.eq(id.0))
@@ -84,7 +84,7 @@ impl Users for SqlUsers {
         self.0
             .answer(replaced.exec(&self.0.write))
             .await
-            .map(drop)
+            .map(|replaced| replaced.rows_affected > 0)
             .map_err(Outage::during("replacing a password hash"))
     }
 }

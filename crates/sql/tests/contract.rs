@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use tempfile::TempDir;
-use vestibule_domain::ports::{AddUserError, Backend, Users};
+use vestibule_domain::ports::{AddUserError, Backend, Sessions, Users};
 use vestibule_domain::{Outage, contract};
 use vestibule_sql::{Options, Sql, SqlAttempts, SqlSessions, SqlUsers, pending_migrations};
 
@@ -79,6 +79,8 @@ async fn keeps_the_sessions_contract(sql: Sql) {
         SqlUsers(sql.clone()).add(user).await.unwrap();
     }
     let sessions = SqlSessions(sql);
+    contract::own_sessions(&sessions, ada.id, bob.id).await;
+    sessions.end_all(bob.id).await.unwrap();
     contract::sessions(&sessions, ada.id, bob.id).await;
     contract::ending_all_in_the_middle(&sessions, ada.id, 300).await;
 }

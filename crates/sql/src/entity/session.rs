@@ -10,6 +10,10 @@ pub struct Model {
     pub started_at: OffsetDateTime,
     pub expires_at: OffsetDateTime,
     pub ends_at: OffsetDateTime,
+    pub seen_at: Option<OffsetDateTime>,
+    pub remembered: bool,
+    pub started_from: Option<String>,
+    pub agent: Option<String>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
