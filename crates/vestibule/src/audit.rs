@@ -121,6 +121,10 @@ fn in_words(kind: EventKind) -> &'static str {
             "The account's password was switched off for browsers that are not known to it"
         }
         EventKind::PasswordUnlocked => "The account's password was switched on again",
+        EventKind::PasswordChanged => "The account's owner chose another password",
+        EventKind::PasswordChangeFailed => {
+            "A change of password was refused: the password there is was wrong"
+        }
         EventKind::LimitExceeded => "Refused: it was asked for too often",
         EventKind::UserCreated => "An account was made",
         EventKind::SessionCreated => "A session started",

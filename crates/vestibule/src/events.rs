@@ -188,6 +188,7 @@ fn is_ordinary(kind: EventKind) -> bool {
         kind,
         EventKind::LoginSucceeded
             | EventKind::PasswordUnlocked
+            | EventKind::PasswordChanged
             | EventKind::UserCreated
             | EventKind::SessionCreated
             | EventKind::SessionEnded

@@ -29,7 +29,8 @@ use tokio::net::TcpListener;
 use tracing::warn;
 use vestibule_domain::ports::{Attempts, Backend, Clock, Events, Sessions, Users};
 use vestibule_domain::{
-    Login, Logout, Outage, Ready, Register, Resume, SessionLimits, SignIn, Throttle,
+    ChangePassword, Login, Logout, Outage, OwnSessions, Ready, Register, Resume, SessionLimits,
+    SignIn, Throttle,
 };
 use vestibule_redis::{Redis, RedisAttempts, RedisSessions};
 use vestibule_sql::{Place, Sql, SqlAttempts, SqlEvents, SqlSessions, SqlUsers};
@@ -74,17 +75,11 @@ pub async fn rocket(config: &Config, clock: Arc<dyn Clock>) -> Result<Rocket<Bui
         idle: config.sessions.idle,
         lifetime: config.sessions.lifetime,
         remembered: config.sessions.remembered,
+        recent: config.sessions.recent,
     };
     let mut backends: Vec<Arc<dyn Backend>> = vec![Arc::new(sql.clone())];
     backends.extend(redis.clone().map(|redis| redis as Arc<dyn Backend>));
-    let recorder = Recorder::start(SqlEvents(sql.clone()), Arc::clone(&clock));
-    if let Some(age) = config.events.keep {
-        tokio::spawn(events::prune(
-            SqlEvents(sql.clone()),
-            Arc::clone(&clock),
-            age,
-        ));
-    }
+    let recorder = recorder(config, &sql, &clock);
     let events: Arc<dyn Events> = Arc::clone(&recorder) as Arc<dyn Events>;
     let attempts = attempts(&sql, redis.as_ref()).await;
     let throttle = Throttle {
@@ -115,10 +110,22 @@ pub async fn rocket(config: &Config, clock: Arc<dyn Clock>) -> Result<Rocket<Bui
             open: config.registration.mode == config::Mode::Open,
             users: Arc::clone(&users),
             passwords: Arc::clone(&passwords),
-            throttle,
+            throttle: throttle.clone(),
             events: Arc::clone(&events),
             clock: Arc::clone(&clock),
             sign_in: sign_in(),
+        })
+        .manage(ChangePassword {
+            users: Arc::clone(&users),
+            passwords: Arc::clone(&passwords),
+            throttle,
+            events: Arc::clone(&events),
+            sign_in: sign_in(),
+        })
+        .manage(OwnSessions {
+            sessions: Arc::clone(&sessions),
+            events: Arc::clone(&events),
+            clock: Arc::clone(&clock),
         })
         .manage(Logout {
             sessions: Arc::clone(&sessions),
@@ -144,6 +151,15 @@ pub async fn rocket(config: &Config, clock: Arc<dyn Clock>) -> Result<Rocket<Bui
         .attach(vestibule_web::request_ids())
         .mount("/", vestibule_web::routes())
         .register("/", vestibule_web::catchers()))
+}
+
+/// What keeps events, and forgets old ones.
+fn recorder(config: &Config, sql: &Sql, clock: &Arc<dyn Clock>) -> Arc<Recorder> {
+    if let Some(age) = config.events.keep {
+        let store = SqlEvents(sql.clone());
+        tokio::spawn(events::prune(store, Arc::clone(clock), age));
+    }
+    Recorder::start(SqlEvents(sql.clone()), Arc::clone(clock))
 }
 
 /// Attempts are counted where sessions are kept.

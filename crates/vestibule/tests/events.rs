@@ -308,3 +308,39 @@ async fn the_code_on_an_error_page_is_beside_the_fault_in_the_log() {
         "{line}"
     );
 }
+
+#[rocket::async_test]
+async fn what_people_do_about_their_own_account_is_kept() {
+    let scene = Scene::with(|_| {}).await;
+    let mut ada = scene.app.member("ada").await;
+    let fields = [
+        ("old", "ten dry sparrows hum"),
+        ("new", "seven dry herons whistle"),
+    ];
+    let wrong = ada.submit("/account/password", &fields).await;
+    assert_eq!(
+        wrong.code(),
+        wrong.header("x-request-id").map(str::to_owned)
+    );
+    let events = scene.of(&wrong).await;
+    assert_eq!(kinds(&events), ["authn_password_change_fail"]);
+    assert_eq!(events[0].facts["wrong_in_a_row"], "1");
+
+    let fields = [("old", PASSWORD), ("new", "seven dry herons whistle")];
+    let right = ada.submit("/account/password", &fields).await;
+    let events = scene.of(&right).await;
+    assert_eq!(kinds(&events), ["authn_password_change", "session_created"]);
+    assert!(events.iter().all(|event| event.user == events[0].user));
+    assert!(events[0].user.is_some());
+
+    let csrf = ada.get("/dashboard").await.csrf();
+    let fields = [("session", "others"), ("csrf", csrf.as_str())];
+    let ended = ada.post("/account/sessions", &fields).await;
+    let (kind, reason) = scene.one(&ended).await;
+    assert_eq!(kind, "session_expired");
+    assert_eq!(reason, "all others ended by their owner");
+}
+
+fn kinds(events: &[Kept]) -> Vec<&str> {
+    events.iter().map(|event| event.kind.as_str()).collect()
+}

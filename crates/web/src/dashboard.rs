@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use rocket::http::Status;
+use rocket::http::CookieJar;
 use rocket::serde::Serialize;
 use rocket::{State, get};
 use rocket_dyn_templates::{Template, context};
@@ -10,24 +10,27 @@ use time::macros::format_description;
 use vestibule_domain::Visit;
 use vestibule_domain::ports::Users;
 
+use crate::Site;
 use crate::csrf::Csrf;
 use crate::guard::SignedIn;
+use crate::notice::Left;
 use crate::refusal::Refusal;
 
 #[get("/dashboard")]
 pub(crate) async fn get(
     signed_in: SignedIn,
     csrf: Csrf,
+    left: Left,
     users: &State<Arc<dyn Users>>,
+    site: &State<Site>,
+    jar: &CookieJar<'_>,
 ) -> Result<Template, Refusal> {
-    // An account that went while its session was live is nobody's.
-    let Some(user) = users.find(signed_in.0.user).await? else {
-        return Err(Refusal::Page(Status::Unauthorized));
-    };
+    let user = signed_in.user(users).await?;
     Ok(Template::render(
         "dashboard.html",
         context! {
             csrf: csrf.0,
+            notice: left.take(site, jar),
             username: user.username.as_str(),
             member_since: Moment::day(user.since),
             last_login: user.last_login.map(Seen::from),
@@ -57,7 +60,7 @@ impl Moment {
         Self::new(at, at.format(second))
     }
 
-    fn minute(at: OffsetDateTime) -> Self {
+    pub(crate) fn minute(at: OffsetDateTime) -> Self {
         let minute = format_description!(
             "[day padding:none] [month repr:long] [year], [hour]:[minute]\u{a0}UTC"
         );

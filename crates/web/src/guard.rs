@@ -1,17 +1,23 @@
+use std::sync::Arc;
+
 use rocket::catch;
 use rocket::http::{CookieJar, Method, Status};
 use rocket::outcome::try_outcome;
 use rocket::request::{FromRequest, Outcome, Request};
 use rocket::response::Redirect;
 use rocket::uri;
-use vestibule_domain::{Browser, NewSession, Outage, Resume, Session, SessionToken, Username};
+use vestibule_domain::ports::Users;
+use vestibule_domain::{
+    Browser, NewSession, Outage, Resume, Session, SessionId, SessionToken, User, Username,
+};
 
 use crate::Site;
+use crate::agent::agent;
 use crate::client;
 use crate::cookie;
 use crate::device::Devices;
 use crate::next::Next;
-use crate::refusal::report;
+use crate::refusal::{Refusal, report};
 use crate::request::{Witness, request_id};
 
 /// The managed [`Site`].
@@ -34,6 +40,42 @@ impl<'r> FromRequest<'r> for SignedIn {
             Some(session) => Outcome::Success(Self(session)),
             None => Outcome::Forward(Status::Unauthorized),
         }
+    }
+}
+
+impl SignedIn {
+    /// Whose session it is. An account that went while its session was live is nobody's.
+    pub(crate) async fn user(&self, users: &Arc<dyn Users>) -> Result<User, Refusal> {
+        let user = users.find(self.0.user).await?;
+        user.ok_or(Refusal::Page(Status::Unauthorized))
+    }
+}
+
+/// Whoever holds a live session that started, with their password, not long ago. A route that takes this argument is one
+/// for what a stranger at a screen that was left open must not do.
+///
+/// Source: OWASP ASVS 5.0 requirements 7.5.1 and 7.5.2.
+pub(crate) struct Recent {
+    pub session: Session,
+    pub id: SessionId,
+}
+
+#[rocket::async_trait]
+impl<'r> FromRequest<'r> for Recent {
+    type Error = ();
+
+    async fn from_request(req: &'r Request<'_>) -> Outcome<Self, ()> {
+        let SignedIn(session) = try_outcome!(req.guard::<SignedIn>().await);
+        let (Some(token), Some(resume)) = (token(req), req.rocket().state::<Resume>()) else {
+            return Outcome::Error((Status::InternalServerError, ()));
+        };
+        if !resume.limits.is_recent(&session, resume.clock.now()) {
+            return Outcome::Error((Status::PreconditionRequired, ()));
+        }
+        Outcome::Success(Self {
+            session,
+            id: token.id(),
+        })
     }
 }
 
@@ -128,6 +170,7 @@ impl<'r> FromRequest<'r> for Asking {
 fn browser(req: &Request<'_>) -> Browser {
     Browser {
         address: client::address(req),
+        agent: agent(req),
         session: token(req),
         request: request_id(req),
         ..Browser::default()

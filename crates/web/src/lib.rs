@@ -6,7 +6,9 @@
     reason = "Rocket hands guards over by value"
 )]
 
+mod agent;
 mod client;
+mod confirm;
 mod cookie;
 mod csrf;
 mod dashboard;
@@ -23,9 +25,12 @@ mod login;
 mod logout;
 mod method;
 mod next;
+mod notice;
+mod password;
 mod refusal;
 mod register;
 mod request;
+mod sessions;
 mod site;
 mod static_files;
 mod templates;
@@ -42,8 +47,8 @@ pub use site::Site;
 pub use static_files::StaticFiles;
 pub use templates::{Pages, PagesError};
 
-/// Every page. They need, managed by Rocket: [`Site`], [`Proxies`], the acts `Login`, `Register`, `Logout`, `Resume` and
-/// `Ready`, [`Judge`], `Arc<dyn Users>`, `Arc<dyn Events>` and `Arc<dyn Clock>`; and [`Pages`] attached.
+/// Every page. They need, managed by Rocket: [`Site`], [`Proxies`], the acts `Login`, `Register`, `Logout`, `Resume`,
+/// `ChangePassword`, `OwnSessions` and `Ready`, [`Judge`], `Arc<dyn Users>`, `Arc<dyn Events>` and `Arc<dyn Clock>`; and [`Pages`] attached.
 pub fn routes() -> Vec<rocket::Route> {
     rocket::routes![
         home::get,
@@ -54,6 +59,12 @@ pub fn routes() -> Vec<rocket::Route> {
         logout::post,
         logout::farewell,
         dashboard::get,
+        confirm::get,
+        confirm::post,
+        password::get,
+        password::post,
+        sessions::get,
+        sessions::post,
         static_files::get,
         health::live,
         health::ready,
@@ -62,5 +73,5 @@ pub fn routes() -> Vec<rocket::Route> {
 
 /// What is shown where a page cannot be.
 pub fn catchers() -> Vec<rocket::Catcher> {
-    rocket::catchers![guard::sign_in_first, error::any]
+    rocket::catchers![guard::sign_in_first, confirm::confirm_first, error::any]
 }

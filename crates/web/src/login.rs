@@ -110,7 +110,7 @@ pub(crate) async fn post(
 }
 
 /// Nobody knows when an operator will have mended it.
-const OFF: Duration = Duration::from_hours(1);
+pub(crate) const OFF: Duration = Duration::from_hours(1);
 
 /// Where somebody signed in goes: where they wanted to be, or home.
 pub(crate) fn onward(next: Option<Next>) -> Redirect {

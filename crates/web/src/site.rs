@@ -74,6 +74,15 @@ impl Site {
         }
     }
 
+    /// The cookie of somebody who has just done something, for one page.
+    pub(crate) fn notice_cookie(&self) -> &'static str {
+        if self.secure {
+            "__Host-notice"
+        } else {
+            "notice"
+        }
+    }
+
     /// The cookie of a browser that has signed in before.
     pub(crate) fn device_cookie(&self) -> &'static str {
         if self.secure {

@@ -251,6 +251,16 @@ pub(super) const KEYS: &[Key] = &[
         show: |config| format_duration(config.sessions.remembered).to_string(),
     },
     Key {
+        name: "sessions.recent",
+        expected: "a time from 1 minute to 24 hours, such as 10m,",
+        read: |config, text| {
+            let range = Duration::from_mins(1)..=Duration::from_hours(24);
+            set(&mut config.sessions.recent, time(text, range))
+        },
+        found: quoted,
+        show: |config| format_duration(config.sessions.recent).to_string(),
+    },
+    Key {
         name: "passwords.min_length",
         expected: "a number from 8 to 64",
         // Never below 8; and 64 is the longest that every site must take.

@@ -108,6 +108,8 @@ pub struct Sessions {
     pub lifetime: Duration,
     /// The same for a session that was asked to be remembered.
     pub remembered: Duration,
+    /// How long a password that was given is good for what is asked for with care.
+    pub recent: Duration,
 }
 
 impl Default for Sessions {
@@ -119,6 +121,7 @@ impl Default for Sessions {
             idle: Duration::from_hours(1),
             lifetime: Duration::from_hours(24),
             remembered: Duration::from_hours(30 * 24),
+            recent: Duration::from_mins(10),
         }
     }
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use time::OffsetDateTime;
 
+use super::chromium::Scripts;
 use super::person::{PASSWORD, Person};
 use crate::server::Server;
 
@@ -108,4 +109,92 @@ async fn kept_until(person: &Person) -> Option<OffsetDateTime> {
     assert_eq!(cookie.http_only(), Some(true));
     assert_eq!(cookie.secure(), Some(true));
     cookie.expires_datetime()
+}
+
+/// Another password, and another browser that is signed out by it.
+async fn changes_the_password(scripts: Scripts) {
+    let (server, _folder) = Server::start_afresh(&[]);
+    let ada = Person::with(scripts, &server.url).await;
+    let phone = Person::with(scripts, &server.url).await;
+    ada.register("ada", PASSWORD).await;
+    phone.open("/login").await;
+    phone.sign_in("ada", PASSWORD).await;
+    phone.sees("Hello, ada").await;
+
+    ada.follow("Change your password").await;
+    ada.sees("Change your password").await;
+    ada.fill("old", "ten dry sparrows hum").await;
+    ada.fill("new", "seven dry herons whistle").await;
+    ada.press("Change password").await;
+    ada.is_told_of("old", "This is not your password.").await;
+    assert_eq!(ada.has_in("new").await, "");
+    ada.fill("old", PASSWORD).await;
+    ada.fill("new", "short").await;
+    ada.press("Change password").await;
+    ada.is_told_of("new", "at least 15 characters").await;
+    ada.fill("old", PASSWORD).await;
+    ada.fill("new", "seven dry herons whistle").await;
+    ada.press("Change password").await;
+    ada.sees("Hello, ada").await;
+    assert!(ada.reads().await.contains("Your password is changed."));
+
+    phone.open("/dashboard").await;
+    phone.sees("Sign in").await;
+    phone.sign_in("ada", "seven dry herons whistle").await;
+    phone.sees("Hello, ada").await;
+}
+
+#[tokio::test]
+async fn a_new_password_signs_the_other_browser_out() {
+    changes_the_password(Scripts::On).await;
+}
+
+#[tokio::test]
+async fn without_scripts_a_new_password_signs_the_other_browser_out() {
+    changes_the_password(Scripts::Off).await;
+}
+
+async fn ends_a_session(scripts: Scripts) {
+    let (server, _folder) = Server::start_afresh(&[]);
+    let ada = Person::with(scripts, &server.url).await;
+    let phone = Person::with(scripts, &server.url).await;
+    let desk = Person::with(scripts, &server.url).await;
+    ada.register("ada", PASSWORD).await;
+    for other in [&phone, &desk] {
+        other.open("/login").await;
+        other.sign_in("ada", PASSWORD).await;
+        other.sees("Hello, ada").await;
+    }
+
+    ada.follow("Where you are signed in").await;
+    ada.sees("Where you are signed in").await;
+    let page = ada.reads().await;
+    assert_eq!(page.matches("Chrome on Linux").count(), 3, "{page}");
+    assert_eq!(page.matches("This browser").count(), 1, "{page}");
+    ada.press("Sign out").await;
+    ada.sees("Where you are signed in").await;
+    let page = ada.reads().await;
+    assert!(page.contains("That browser is signed out."), "{page}");
+    assert_eq!(page.matches("Chrome on Linux").count(), 2, "{page}");
+    ada.press("Sign out all other browsers").await;
+    ada.sees("Where you are signed in").await;
+    let page = ada.reads().await;
+    assert!(page.contains("You are signed in nowhere else."), "{page}");
+
+    for other in [&phone, &desk] {
+        other.open("/dashboard").await;
+        other.sees("Sign in").await;
+    }
+    ada.open("/dashboard").await;
+    ada.sees("Hello, ada").await;
+}
+
+#[tokio::test]
+async fn one_browser_is_signed_out_from_another() {
+    ends_a_session(Scripts::On).await;
+}
+
+#[tokio::test]
+async fn without_scripts_one_browser_is_signed_out_from_another() {
+    ends_a_session(Scripts::Off).await;
 }

@@ -20,7 +20,12 @@ async fn the_keyboard_alone_is_enough() {
     ada.sees("Hello, ada").await;
 
     ada.open("/dashboard").await;
-    for expected in ["Vestibule", "Sign out"] {
+    for expected in [
+        "Vestibule",
+        "Where you are signed in",
+        "Change your password",
+        "Sign out",
+    ] {
         tab(&ada).await;
         assert_eq!(focused(&ada).await, expected);
     }

@@ -44,9 +44,31 @@ async fn every_page_is_sound_at_every_width_light_and_dark() {
     ada.sees("Hello, ada-of-the-very-long-name-w-w-ww").await;
     looks_right(&ada, "dashboard").await;
 
-    ada.open("/nowhere").await;
-    ada.sees("There is no such page").await;
-    looks_right(&ada, "error-404").await;
+    ada.open("/account/password").await;
+    looks_right(&ada, "password").await;
+    ada.fill("old", "ten dry sparrows hum").await;
+    ada.fill("new", "seven dry herons whistle").await;
+    ada.press("Change password").await;
+    ada.is_told_of("old", "This is not your password.").await;
+    looks_right(&ada, "password-error").await;
+    ada.open("/confirm?next=/account/sessions").await;
+    looks_right(&ada, "confirm").await;
+    let phone = Person::at(&server.url).await;
+    phone.open("/login").await;
+    phone
+        .sign_in("ada-of-the-very-long-name-w-w-ww", PASSWORD)
+        .await;
+    phone.sees("Hello, ada-of-the-very-long-name-w-w-ww").await;
+    ada.open("/account/sessions").await;
+    looks_right(&ada, "sessions").await;
+    phone.open("/account/sessions").await;
+    phone.press("Sign out").await;
+    phone.sees("Where you are signed in").await;
+    looks_right(&phone, "sessions-alone").await;
+
+    phone.open("/nowhere").await;
+    phone.sees("There is no such page").await;
+    looks_right(&phone, "error-404").await;
 }
 
 async fn looks_right(person: &Person, page: &str) {

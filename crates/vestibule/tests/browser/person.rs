@@ -194,7 +194,9 @@ impl Person {
         };
         let path = Url::parse(url).map(|url| url.path().to_owned());
         said.starts_with("Failed to load resource: the server responded with a status of 4")
-            && path.is_ok_and(|path| ["/login", "/register", "/nowhere"].contains(&path.as_str()))
+            && path.is_ok_and(|path| {
+                ["/login", "/register", "/nowhere", "/account/password"].contains(&path.as_str())
+            })
             && url.starts_with(self.home.as_str())
     }
 
