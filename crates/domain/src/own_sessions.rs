@@ -92,12 +92,12 @@ mod tests {
     }
 
     /// Used so many minutes ago, and over in an hour.
-    fn session(user: UserId, used: u64) -> (SessionId, Session) {
+    fn session(user: UserId, minutes: u64) -> (SessionId, Session) {
         let id = crate::SessionToken::random(user).unwrap().id();
         let session = Session {
             user,
             started: NOW - Duration::from_hours(5),
-            seen: NOW - Duration::from_mins(used),
+            seen: NOW - Duration::from_mins(minutes),
             expires: NOW + Duration::from_hours(1),
             ends: NOW + Duration::from_hours(1),
             remembered: false,

@@ -226,6 +226,13 @@ pub trait Attempts: Send + Sync {
     /// # Errors
     /// [`Outage`] when the store cannot be reached.
     async fn clear(&self, bucket: Bucket) -> Result<(), Outage>;
+
+    /// [Clears](Self::clear) one bucket and [takes back](Self::take_back) an attempt of another, which `limit` is about: what
+    /// every right guess does, in one step where the store can.
+    ///
+    /// # Errors
+    /// [`Outage`] when the store cannot be reached; then either may have been done.
+    async fn settle(&self, cleared: Bucket, relieved: Bucket, limit: &Limit) -> Result<(), Outage>;
 }
 
 /// What matters to security, noted.

@@ -127,8 +127,13 @@ impl Throttle {
     ///
     /// What cannot be written down fails on the safe side: the guess goes on being counted.
     pub(crate) async fn was_right(&self, guess: &Guess) {
-        let _ = self.attempts.clear(guess.main).await;
-        self.take_back_address(guess.address).await;
+        let _ = match guess.address {
+            Some(address) => {
+                let limit = &self.limits.address;
+                self.attempts.settle(guess.main, address, limit).await
+            }
+            None => self.attempts.clear(guess.main).await,
+        };
     }
 
     /// The guess was not made, for lack of something of ours: nobody is to pay for that.
@@ -265,6 +270,7 @@ pub(crate) mod testing {
             .expect_claim()
             .returning(|_, _, _| Ok(Claim::Granted(1)));
         attempts.expect_clear().returning(|_| Ok(()));
+        attempts.expect_settle().returning(|_, _, _| Ok(()));
         attempts.expect_take_back().returning(|_, _| Ok(()));
         attempts
     }
@@ -429,11 +435,10 @@ mod tests {
         let claims = [(address(), Claim::Granted(9)), (account, Claim::Granted(3))];
         let mut attempts = answering(&claims);
         attempts
-            .expect_clear()
-            .withf(move |bucket| *bucket == account)
+            .expect_settle()
+            .withf(move |cleared, relieved, _| (*cleared, *relieved) == (account, address()))
             .once()
-            .return_once(|_| Ok(()));
-        takes_back(&mut attempts, address());
+            .return_once(|_, _, _| Ok(()));
         let throttle = throttle(attempts, MockEvents::new());
         let guess = throttle.admit(&ada(), &stranger()).await.unwrap();
         throttle.was_right(&guess).await;

@@ -91,4 +91,10 @@ impl Attempts for RedisAttempts {
         self.run("forgetting the attempts at an account", &unlink)
             .await
     }
+
+    async fn settle(&self, cleared: Bucket, relieved: Bucket, limit: &Limit) -> Result<(), Outage> {
+        // In a cluster the two may be on different machines.
+        self.clear(cleared).await?;
+        self.take_back(relieved, limit).await
+    }
 }

@@ -1,10 +1,10 @@
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use sea_orm::sea_query::{LockBehavior, LockType, Query};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, Statement, TryGetable, Value,
+    ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, QueryFilter, Statement,
+    TryGetable, Value,
 };
 use time::OffsetDateTime;
 use vestibule_domain::ports::Attempts;
@@ -12,16 +12,13 @@ use vestibule_domain::{Bucket, Claim, Limit, Outage};
 
 use crate::Sql;
 use crate::entity::attempt::{Column, Entity, Model};
+use crate::turn::Turn;
 
 /// [`Attempts`] in the database of the accounts.
 pub struct SqlAttempts {
     sql: Sql,
-    /// When this instance last forgot what is old, in seconds since 1970.
-    forgot_at: AtomicI64,
+    forgetting: Turn,
 }
-
-/// How often an instance forgets what is old, in seconds.
-const EVERY_SECS: i64 = 60;
 
 /// How many forgotten buckets go at once: more than come in a minute of guessing at the longest wait.
 const CLEARED: u64 = 1000;
@@ -62,6 +59,18 @@ const TAKE_BACK: &str = "\
         forgotten_at_secs = CASE WHEN forgotten_at_secs = $2 THEN waits_until_secs + $3 ELSE forgotten_at_secs END \
     WHERE id = $1 AND count > 0";
 
+/// $1 the bucket that is cleared, $2 the one that is relieved, $3 never, $4 how long it takes to forget. What is cleared is
+/// forgotten at once, and goes when others do.
+const SETTLE: &str = "\
+    UPDATE attempts SET \
+        count = count - 1, \
+        waits_until_secs = 0, \
+        forgotten_at_secs = CASE \
+            WHEN id = $1 THEN 0 \
+            WHEN forgotten_at_secs = $3 THEN waits_until_secs + $4 \
+            ELSE forgotten_at_secs END \
+    WHERE id IN ($1, $2) AND count > 0";
+
 #[async_trait]
 impl Attempts for SqlAttempts {
     async fn claim(
@@ -76,7 +85,7 @@ impl Attempts for SqlAttempts {
             .answer(self.count(bucket, limit, now))
             .await
             .map_err(Outage::during("counting an attempt"))?;
-        if claim == Claim::Granted(1) && self.is_time_to_forget(now) {
+        if claim == Claim::Granted(1) && self.forgetting.is_due(now) {
             self.sql
                 .answer(self.forget(now))
                 .await
@@ -107,6 +116,26 @@ impl Attempts for SqlAttempts {
             .map(drop)
             .map_err(Outage::during("forgetting the attempts at an account"))
     }
+
+    async fn settle(&self, cleared: Bucket, relieved: Bucket, limit: &Limit) -> Result<(), Outage> {
+        if self.sql.write.get_database_backend() == DbBackend::Postgres {
+            // One statement locks its rows in an order of its own: two could wait for each other.
+            self.clear(cleared).await?;
+            return self.take_back(relieved, limit).await;
+        }
+        let values: [Value; 4] = [
+            cleared.0.to_vec().into(),
+            relieved.0.to_vec().into(),
+            NEVER.into(),
+            secs(limit.forgotten_after).into(),
+        ];
+        let settled = self.statement(SETTLE, values);
+        self.sql
+            .answer(self.sql.write.execute_raw(settled))
+            .await
+            .map(drop)
+            .map_err(Outage::during("settling an attempt"))
+    }
 }
 
 impl SqlAttempts {
@@ -114,20 +143,8 @@ impl SqlAttempts {
     pub fn new(sql: Sql) -> Self {
         Self {
             sql,
-            forgot_at: AtomicI64::new(0),
+            forgetting: Turn::new(),
         }
-    }
-
-    /// Whether it is this call's turn.
-    fn is_time_to_forget(&self, now: i64) -> bool {
-        let last = self.forgot_at.load(Ordering::Relaxed);
-        let is_due = now.saturating_sub(last).saturating_abs() >= EVERY_SECS;
-        let order = Ordering::Relaxed;
-        is_due
-            && self
-                .forgot_at
-                .compare_exchange(last, now, order, order)
-                .is_ok()
     }
 
     async fn forget(&self, now: i64) -> Result<(), DbErr> {

@@ -11,6 +11,7 @@ mod fresh;
 mod place;
 mod sessions;
 pub mod transfer;
+mod turn;
 mod users;
 
 use std::num::NonZero;

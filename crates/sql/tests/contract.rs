@@ -78,7 +78,7 @@ async fn keeps_the_sessions_contract(sql: Sql) {
     for user in [&ada, &bob] {
         SqlUsers(sql.clone()).add(user).await.unwrap();
     }
-    let sessions = SqlSessions(sql);
+    let sessions = SqlSessions::new(sql);
     contract::own_sessions(&sessions, ada.id, bob.id).await;
     sessions.end_all(bob.id).await.unwrap();
     contract::sessions(&sessions, ada.id, bob.id).await;

@@ -69,7 +69,7 @@ pub async fn rocket(config: &Config, clock: Arc<dyn Clock>) -> Result<Rocket<Bui
             Arc::clone(redis),
             config.sessions.replicas,
         )),
-        None => Arc::new(SqlSessions(sql.clone())),
+        None => Arc::new(SqlSessions::new(sql.clone())),
     };
     let limits = SessionLimits {
         idle: config.sessions.idle,

@@ -31,6 +31,7 @@ pub async fn attempts(attempts: &impl Attempts) {
     what_is_refused_is_not_counted(attempts).await;
     what_is_taken_back_was_never_made(attempts).await;
     a_cleared_bucket_is_a_new_one(attempts).await;
+    what_is_settled_is_cleared_and_relieved(attempts).await;
     off_is_off_until_it_is_cleared(attempts).await;
     what_is_old_is_forgotten(attempts).await;
     of_fifty_at_once_as_many_are_granted_as_are_free(attempts).await;
@@ -116,6 +117,29 @@ async fn a_cleared_bucket_is_a_new_one(attempts: &impl Attempts) {
     make(attempts, bucket, 7).await;
     attempts.clear(bucket).await.unwrap();
     assert_eq!(claim(attempts, bucket, NOW).await, Claim::Granted(1));
+}
+
+async fn what_is_settled_is_cleared_and_relieved(attempts: &impl Attempts) {
+    let (account, address, other) = (bucket(), bucket(), bucket());
+    let settle = async || attempts.settle(account, address, &LIMIT).await.unwrap();
+    settle().await;
+    for _ in 0..20 {
+        assert_eq!(claim(attempts, address, NOW).await, Claim::Granted(1));
+        assert_eq!(claim(attempts, account, NOW).await, Claim::Granted(1));
+        settle().await;
+    }
+    make(attempts, account, 7).await;
+    make(attempts, address, 4).await;
+    make(attempts, other, 4).await;
+    settle().await;
+    assert_eq!(claim(attempts, account, NOW).await, Claim::Granted(1));
+    assert_eq!(claim(attempts, address, NOW).await, Claim::Granted(4));
+    assert_eq!(claim(attempts, other, NOW).await, Claim::Granted(5));
+    // Where it was off, it is so no more.
+    settle().await;
+    make(attempts, account, 20).await;
+    settle().await;
+    assert_eq!(claim(attempts, account, NOW).await, Claim::Granted(1));
 }
 
 async fn off_is_off_until_it_is_cleared(attempts: &impl Attempts) {
