@@ -104,14 +104,20 @@ impl Sql {
         })
     }
 
-    /// Brings the schema up to date. Of several instances that do this at once, one does and the others wait for it.
+    /// Brings the schema up to date. Of several instances that do this at once, one does and the others wait for it. Where
+    /// it is up to date nothing is written: whoever serves needs no right to change it.
     ///
     /// # Errors
     /// [`Outage`] when a step fails; all steps are undone.
     pub async fn migrate(&self) -> Result<(), Outage> {
+        const DURING: &str = "migrating the database";
+        let left = pending(&self.write).await;
+        if left.map_err(Outage::during(DURING))? == 0 {
+            return Ok(());
+        }
         self.alone(async |transaction| Migrator::up(transaction, None).await)
             .await
-            .map_err(Outage::during("migrating the database"))
+            .map_err(Outage::during(DURING))
     }
 
     /// What tells this site from others with which it may share its other stores: the same for all instances, for good.
@@ -203,20 +209,20 @@ pub async fn pending_migrations(url: &str, options: &Options) -> Result<usize, O
         }
         Place::Server => reach(url, options).await?,
     };
-    let taken = if SchemaManager::new(&database)
+    pending(&database).await.map_err(Outage::during(DURING))
+}
+
+/// How many steps the schema of a database is behind.
+async fn pending(database: &DatabaseConnection) -> Result<usize, DbErr> {
+    let taken = if SchemaManager::new(database)
         .has_table("seaql_migrations")
-        .await
-        .map_err(Outage::during(DURING))?
+        .await?
     {
-        seaql_migrations::Entity::find()
-            .all(&database)
-            .await
-            .map_err(Outage::during(DURING))?
-            .len()
+        seaql_migrations::Entity::find().all(database).await?.len()
     } else {
         0
     };
-    Ok(all.saturating_sub(taken))
+    Ok(all_migrations().saturating_sub(taken))
 }
 
 fn all_migrations() -> usize {

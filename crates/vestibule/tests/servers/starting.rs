@@ -40,6 +40,23 @@ async fn instances_that_start_at_once_migrate_once() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn an_instance_serves_without_the_right_to_change_the_schema() {
+    let _turn = turn().await;
+    let postgres = Postgres::new();
+    let serving = postgres.serving_role();
+    // The owner makes the schema, and goes.
+    Instance::start(&postgres.url(), None).end_in_peace();
+
+    let instance = Instance::start(&serving, None);
+    let mut ada = instance.member("ada").await;
+    let page = ada.get("/dashboard").await.unwrap();
+    assert!(page.body.contains("Hello, ada"), "{}", page.body);
+    instance.end_in_peace();
+    let can = "SELECT has_schema_privilege('serving', 'public', 'CREATE')";
+    assert_eq!(postgres.query(can), ["f"], "or nothing was shown");
+}
+
 /// Starts an instance, lets the store that is not there yet come, and waits until the instance is open.
 async fn opens_when_it_comes(database: String, sessions: String, come: impl FnOnce()) {
     let starting = thread::spawn(move || Instance::start(&database, Some(&sessions)));

@@ -72,6 +72,18 @@ impl Postgres {
         self.url_of("vestibule", "vestibule")
     }
 
+    /// The same for a role that reads and writes what is there, and has no right to change the schema.
+    pub(crate) fn serving_role(&self) -> String {
+        let password = Self::PASSWORD;
+        self.query(&format!("CREATE ROLE serving LOGIN PASSWORD '{password}'"));
+        self.query("GRANT USAGE ON SCHEMA public TO serving");
+        self.query(
+            "ALTER DEFAULT PRIVILEGES FOR ROLE vestibule IN SCHEMA public \
+             GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO serving",
+        );
+        self.url_of("serving", "vestibule")
+    }
+
     fn url_of(&self, role: &str, database: &str) -> String {
         let (password, port) = (Self::PASSWORD, self.port);
         format!("postgres://{role}:{password}@127.0.0.1:{port}/{database}")
