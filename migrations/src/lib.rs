@@ -10,6 +10,7 @@ mod m20261125_000003_attempts;
 mod m20261125_000004_events;
 mod m20261125_000005_site;
 mod m20261125_000006_session_origin;
+mod m20261125_000007_history;
 
 /// All steps, oldest first.
 pub struct Migrator;
@@ -24,6 +25,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261125_000004_events::Migration),
             Box::new(m20261125_000005_site::Migration),
             Box::new(m20261125_000006_session_origin::Migration),
+            Box::new(m20261125_000007_history::Migration),
         ]
     }
 }

@@ -106,7 +106,7 @@ impl ChangePassword {
         let kind = EventKind::PasswordChangeFailed;
         let event = self.throttle.event(kind, Some(user.id), browser);
         let facts = vec![("wrong_in_a_row", guess.number.to_string())];
-        self.events.record(crate::Event { facts, ..event });
+        self.events.record(event.with(facts));
         if self.throttle.was_the_last(guess) {
             let kind = EventKind::PasswordLocked;
             let event = self.throttle.event(kind, Some(user.id), browser);

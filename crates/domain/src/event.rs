@@ -23,6 +23,15 @@ pub struct Event {
     pub facts: Vec<(&'static str, String)>,
 }
 
+impl Event {
+    /// The same, with more that explains it.
+    #[must_use]
+    pub fn with(mut self, facts: impl IntoIterator<Item = (&'static str, String)>) -> Self {
+        self.facts.extend(facts);
+        self
+    }
+}
+
 /// What happened.
 ///
 /// Source of the names: OWASP Logging Vocabulary Cheat Sheet.
@@ -88,6 +97,11 @@ impl EventKind {
         Self::Started,
         Self::Stopped,
     ];
+
+    /// Reads what [`as_str`](Self::as_str) wrote.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == name)
+    }
 
     /// Its name in the vocabulary.
     pub fn as_str(self) -> &'static str {
@@ -189,6 +203,10 @@ mod tests {
     fn no_two_kinds_have_one_name() {
         let names: HashSet<_> = EventKind::ALL.map(EventKind::as_str).into();
         assert_eq!(names.len(), EventKind::ALL.len());
+        for kind in EventKind::ALL {
+            assert_eq!(EventKind::parse(kind.as_str()), Some(kind));
+        }
+        assert_eq!(EventKind::parse("authn"), None);
     }
 
     #[test]

@@ -35,7 +35,7 @@ pub use logout::Logout;
 pub use own_sessions::OwnSessions;
 pub use password::{NotAPassword, Password, PasswordHash};
 pub use policy::{NewPassword, PasswordPolicy, WeakPassword};
-pub use ports::Outage;
+pub use ports::{Kept, Outage};
 pub use ready::Ready;
 pub use register::{Register, RegisterError};
 pub use resume::Resume;

@@ -5,8 +5,8 @@ use thiserror::Error;
 
 use crate::ports::{Events, Passwords, Users};
 use crate::{
-    Browser, Event, EventKind, NewSession, Outage, Password, PasswordHash, SignIn, Throttle,
-    Throttled, User, UserId, Username,
+    Browser, EventKind, NewSession, Outage, Password, PasswordHash, SignIn, Throttle, Throttled,
+    User, UserId, Username,
 };
 
 /// Signing in with a password.
@@ -74,9 +74,9 @@ impl Login {
             }
             Err(outage) => (None, Err(outage.into())),
         };
-        let note = |kind, facts| {
+        let note = |kind, facts: Vec<(&'static str, String)>| {
             let event = self.throttle.event(kind, user, browser);
-            self.events.record(Event { facts, ..event });
+            self.events.record(event.with(facts));
         };
         match &outcome {
             Ok(_) => {

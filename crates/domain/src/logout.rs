@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use crate::ports::{Clock, Events, Sessions};
-use crate::{Browser, Event, EventKind, Outage};
+use crate::{Browser, EventKind, Outage};
 
 /// Signing out of one session.
 pub struct Logout {
@@ -29,10 +29,8 @@ impl Logout {
         if let Some(session) = ended {
             let now = self.clock.now();
             let event = browser.event(EventKind::SessionEnded, now, Some(session.user));
-            self.events.record(Event {
-                facts: vec![("reason", "signed out".to_owned())],
-                ..event
-            });
+            self.events
+                .record(event.with([("reason", "signed out".to_owned())]));
         }
         Ok(())
     }

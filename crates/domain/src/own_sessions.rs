@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use crate::ports::{Clock, Events, Sessions};
-use crate::{Browser, Event, EventKind, Outage, Session, SessionId, UserId};
+use crate::{Browser, EventKind, Outage, Session, SessionId, UserId};
 
 /// Seeing where one is signed in, and putting an end to that.
 ///
@@ -58,10 +58,8 @@ impl OwnSessions {
 
     fn note(&self, user: UserId, browser: &Browser, reason: &str) {
         let event = browser.event(EventKind::SessionEnded, self.clock.now(), Some(user));
-        self.events.record(Event {
-            facts: vec![("reason", reason.to_owned())],
-            ..event
-        });
+        self.events
+            .record(event.with([("reason", reason.to_owned())]));
     }
 }
 

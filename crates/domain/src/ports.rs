@@ -1,5 +1,6 @@
 //! What the acts need from the outside: one trait a need, and [`Outage`] for when it does not come.
 
+use std::collections::BTreeMap;
 use std::error::Error as _;
 
 use async_trait::async_trait;
@@ -7,8 +8,8 @@ use thiserror::Error;
 use time::OffsetDateTime;
 
 use crate::{
-    Bucket, Claim, Event, Limit, Password, PasswordHash, Session, SessionId, User, UserId,
-    Username, Visit,
+    Bucket, Claim, Event, EventKind, Limit, Password, PasswordHash, Session, SessionId, User,
+    UserId, Username, Visit,
 };
 
 /// The outside did not answer. Callers can only give up: nothing in here is about the visitor, so nothing in here is
@@ -233,6 +234,41 @@ pub trait Attempts: Send + Sync {
     /// # Errors
     /// [`Outage`] when the store cannot be reached; then either may have been done.
     async fn settle(&self, cleared: Bucket, relieved: Bucket, limit: &Limit) -> Result<(), Outage>;
+}
+
+/// An event as it is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kept {
+    /// Its place in the chain.
+    pub seq: i64,
+    /// When it happened.
+    pub at: OffsetDateTime,
+    /// The name of its kind.
+    pub kind: String,
+    /// Whose account it was about.
+    pub user: Option<UserId>,
+    /// The client's address.
+    pub address: Option<String>,
+    /// What explains it, by name.
+    pub facts: BTreeMap<String, String>,
+}
+
+/// What happened to accounts, as far as it is kept.
+#[cfg_attr(any(test, feature = "testing"), mockall::automock)]
+#[async_trait]
+pub trait History: Send + Sync {
+    /// The events of these kinds that were about an account, the newest first, from behind the place `before` on, `most` of
+    /// them at most.
+    ///
+    /// # Errors
+    /// [`Outage`] when the store cannot be reached.
+    async fn of(
+        &self,
+        user: UserId,
+        kinds: &[EventKind],
+        before: Option<i64>,
+        most: u64,
+    ) -> Result<Vec<Kept>, Outage>;
 }
 
 /// What matters to security, noted.

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use crate::ports::{Clock, Events, Sessions};
-use crate::{Browser, Event, EventKind, Outage, Session, SessionLimits};
+use crate::{Browser, EventKind, Outage, Session, SessionLimits};
 
 /// Taking a session up again, on each request that brings its token.
 pub struct Resume {
@@ -29,10 +29,7 @@ impl Resume {
         let now = self.clock.now();
         let note = |kind, user, fact| {
             let event = browser.event(kind, now, user);
-            self.events.record(Event {
-                facts: vec![fact],
-                ..event
-            });
+            self.events.record(event.with([fact]));
         };
         let Some(mut session) = found else {
             // Whose it was is what the token says, and anybody can make one up.

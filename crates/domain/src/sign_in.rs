@@ -42,7 +42,7 @@ pub struct Browser {
 }
 
 impl Browser {
-    /// An event of its making.
+    /// An event of its making, which says what it is.
     pub fn event(&self, kind: EventKind, at: OffsetDateTime, user: Option<UserId>) -> Event {
         Event {
             at,
@@ -50,7 +50,11 @@ impl Browser {
             request: self.request,
             user,
             address: self.address,
-            facts: Vec::new(),
+            facts: self
+                .agent
+                .iter()
+                .map(|agent| ("browser", agent.clone()))
+                .collect(),
         }
     }
 }

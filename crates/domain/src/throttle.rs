@@ -160,10 +160,8 @@ impl Throttle {
             Claim::Off => None,
         };
         let event = self.event(EventKind::LimitExceeded, None, browser);
-        self.events.record(Event {
-            facts: facts("registrations of an address", wait),
-            ..event
-        });
+        self.events
+            .record(event.with(facts("registrations of an address", wait)));
         Err(refusal(wait))
     }
 
@@ -202,10 +200,7 @@ impl Throttle {
 
     fn refuse(&self, rule: Rule, wait: Option<Duration>, browser: &Browser) -> Throttled {
         let event = self.event(EventKind::LoginOverLimit, None, browser);
-        self.events.record(Event {
-            facts: facts(rule, wait),
-            ..event
-        });
+        self.events.record(event.with(facts(rule, wait)));
         refusal(wait)
     }
 

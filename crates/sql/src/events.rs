@@ -1,11 +1,13 @@
 use std::collections::BTreeMap;
 
+use async_trait::async_trait;
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, IntoActiveModel,
     QueryFilter, QueryOrder, QuerySelect, Set,
 };
 use time::OffsetDateTime;
-use vestibule_domain::{Event, Outage, RequestId, UserId};
+use vestibule_domain::ports::History;
+use vestibule_domain::{Event, EventKind, Kept, Outage, RequestId, UserId};
 
 use crate::Sql;
 use crate::chain::link;
@@ -15,23 +17,6 @@ use crate::entity::event_chain as chain;
 /// The kept events. Each row has a hash over itself and the hash of the row before it, so that none can be changed or
 /// taken out of the middle without a trace. Any number of instances add to the one chain.
 pub struct SqlEvents(pub Sql);
-
-/// An event as it is kept.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Kept {
-    /// Its place in the chain.
-    pub seq: i64,
-    /// When it happened.
-    pub at: OffsetDateTime,
-    /// The name of its kind.
-    pub kind: String,
-    /// Whose account it was about.
-    pub user: Option<UserId>,
-    /// The client's address.
-    pub address: Option<String>,
-    /// What explains it, by name.
-    pub facts: BTreeMap<String, String>,
-}
 
 /// A row that would not follow the one before it.
 #[derive(Debug, thiserror::Error)]
@@ -140,6 +125,30 @@ impl SqlEvents {
             .answer(rows.all(&self.0.read))
             .await
             .map_err(Outage::during("finding the events of a request"))?;
+        Ok(rows.into_iter().map(kept).collect())
+    }
+}
+
+#[async_trait]
+impl History for SqlEvents {
+    async fn of(
+        &self,
+        user: UserId,
+        kinds: &[EventKind],
+        before: Option<i64>,
+        most: u64,
+    ) -> Result<Vec<Kept>, Outage> {
+        let rows = Entity::find()
+            .filter(Column::UserId.eq(user.0))
+            .filter(Column::Kind.is_in(kinds.iter().map(|kind| kind.as_str())))
+            .filter(Column::Seq.lt(before.unwrap_or(i64::MAX)))
+            .order_by_desc(Column::Seq)
+            .limit(most);
+        let rows = self
+            .0
+            .answer(rows.all(&self.0.read))
+            .await
+            .map_err(Outage::during("finding the events of an account"))?;
         Ok(rows.into_iter().map(kept).collect())
     }
 }

@@ -31,7 +31,7 @@ use vestibule_domain::ports::Backend;
 use vestibule_migrations::Migrator;
 
 pub use attempts::SqlAttempts;
-pub use events::{Kept, SqlEvents};
+pub use events::SqlEvents;
 #[cfg(feature = "testing")]
 pub use fresh::create_database;
 pub use place::Place;

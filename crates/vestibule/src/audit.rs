@@ -5,9 +5,9 @@ use std::fmt::Write as _;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use vestibule_domain::ports::Users;
-use vestibule_domain::{EventKind, Outage, RequestId};
+use vestibule_domain::{EventKind, Kept, Outage, RequestId};
 use vestibule_sql::audit::{Broken, Head, Whole, verify};
-use vestibule_sql::{Kept, SqlEvents, SqlUsers};
+use vestibule_sql::{SqlEvents, SqlUsers};
 
 use crate::stores::{database, unusable};
 use crate::{BadConfig, Config};

@@ -27,7 +27,7 @@ use rocket::figment::Figment;
 use rocket::{Build, Rocket};
 use tokio::net::TcpListener;
 use tracing::warn;
-use vestibule_domain::ports::{Attempts, Backend, Clock, Events, Sessions, Users};
+use vestibule_domain::ports::{Attempts, Backend, Clock, Events, History, Sessions, Users};
 use vestibule_domain::{
     ChangePassword, Login, Logout, Outage, OwnSessions, Ready, Register, Resume, SessionLimits,
     SignIn, Throttle,
@@ -141,6 +141,7 @@ pub async fn rocket(config: &Config, clock: Arc<dyn Clock>) -> Result<Rocket<Bui
         .manage(Ready { backends })
         .manage(Judge::new(policy))
         .manage(users)
+        .manage(Arc::new(SqlEvents(sql)) as Arc<dyn History>)
         .manage(events)
         .manage(recorder)
         .manage(clock)

@@ -225,6 +225,69 @@ async fn end(visitor: &mut Visitor<'_>, handle: &str) {
     assert_eq!(seen, (Status::SeeOther, "/account/sessions"));
 }
 
+#[rocket::async_test]
+async fn what_happened_is_told_to_its_owner_alone_the_newest_first() {
+    let app = App::new().await;
+    let mut ada = app.visitor_at([203, 0, 113, 7].into());
+    ada.register("ada", PASSWORD).await;
+    let mut bob = app.member("bob").await;
+    app.visitor().login("ada", "ten dry sparrows hum").await;
+    change(&mut ada, PASSWORD, NEW).await;
+    app.events_are_kept().await;
+
+    let page = ada.get("/account/activity").await;
+    let told: Vec<_> = page.body.split("<h2>").skip(1).collect();
+    let heads: Vec<_> = told
+        .iter()
+        .map(|row| row.split_once('<').unwrap().0)
+        .collect();
+    let expected = [
+        "Password changed",
+        "A wrong password was tried",
+        "Account made",
+    ];
+    assert_eq!(heads, expected);
+    assert!(told[0].contains("203.0.113.7") && !told[1].contains("203.0.113.7"));
+    assert!(!page.body.contains("Older"));
+    let theirs = bob.get("/account/activity").await;
+    assert_eq!(theirs.body.matches("<h2>").count(), 1, "{}", theirs.body);
+
+    app.pass(TEN_MINUTES);
+    let answer = ada.get("/account/activity").await;
+    assert_eq!(answer.location(), "/confirm?next=%2Faccount%2Factivity");
+}
+
+#[rocket::async_test]
+async fn what_happened_is_told_page_by_page_and_nothing_twice() {
+    let app = App::new().await;
+    let mut ada = app.member("ada").await;
+    for _ in 0..44 {
+        ada.logout().await;
+        ada.login("ada", PASSWORD).await;
+    }
+    app.events_are_kept().await;
+    let mut next = "/account/activity".to_owned();
+    let mut counts = Vec::new();
+    loop {
+        let page = ada.get(&next).await;
+        assert_eq!(page.status, Status::Ok);
+        counts.push(page.body.matches("<h2>").count());
+        let Some((before, _)) = page.body.split_once("\">Older") else {
+            break;
+        };
+        next = before
+            .rsplit_once("href=\"")
+            .unwrap()
+            .1
+            .replace("&#x2F;", "/");
+    }
+    assert_eq!(counts, [20, 20, 20, 20, 9], "one, and two for each round");
+    let odd = ada.get("/account/activity?before=x").await;
+    assert_eq!(odd.status, Status::Ok, "what cannot be read is not there");
+    let empty = ada.get("/account/activity?before=0").await;
+    assert!(empty.body.contains("There is nothing before that."));
+}
+
 /// Tries to end a session that is not one of the visitor's own.
 async fn not_there(visitor: &mut Visitor<'_>, handle: &str) {
     end(visitor, handle).await;

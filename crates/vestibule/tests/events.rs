@@ -9,8 +9,8 @@ use sea_orm::{ConnectionTrait, Database, Statement};
 use secrecy::ExposeSecret;
 use tempfile::TempDir;
 use vestibule::{Config, Recorder};
-use vestibule_domain::RequestId;
-use vestibule_sql::{Kept, Sql, SqlEvents};
+use vestibule_domain::{Kept, RequestId};
+use vestibule_sql::{Sql, SqlEvents};
 
 use crate::app::{Answer, App, PASSWORD, cheap};
 use crate::http::Person;

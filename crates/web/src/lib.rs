@@ -6,6 +6,7 @@
     reason = "Rocket hands guards over by value"
 )]
 
+mod activity;
 mod agent;
 mod client;
 mod confirm;
@@ -48,7 +49,7 @@ pub use static_files::StaticFiles;
 pub use templates::{Pages, PagesError};
 
 /// Every page. They need, managed by Rocket: [`Site`], [`Proxies`], the acts `Login`, `Register`, `Logout`, `Resume`,
-/// `ChangePassword`, `OwnSessions` and `Ready`, [`Judge`], `Arc<dyn Users>`, `Arc<dyn Events>` and `Arc<dyn Clock>`; and [`Pages`] attached.
+/// `ChangePassword`, `OwnSessions` and `Ready`, [`Judge`], `Arc<dyn Users>`, `Arc<dyn History>`, `Arc<dyn Events>` and `Arc<dyn Clock>`; and [`Pages`] attached.
 pub fn routes() -> Vec<rocket::Route> {
     rocket::routes![
         home::get,
@@ -63,6 +64,7 @@ pub fn routes() -> Vec<rocket::Route> {
         confirm::post,
         password::get,
         password::post,
+        activity::get,
         sessions::get,
         sessions::post,
         static_files::get,

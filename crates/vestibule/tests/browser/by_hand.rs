@@ -23,6 +23,7 @@ async fn the_keyboard_alone_is_enough() {
     for expected in [
         "Vestibule",
         "Where you are signed in",
+        "What happened",
         "Change your password",
         "Sign out",
     ] {

@@ -61,6 +61,8 @@ async fn every_page_is_sound_at_every_width_light_and_dark() {
     phone.sees("Hello, ada-of-the-very-long-name-w-w-ww").await;
     ada.open("/account/sessions").await;
     looks_right(&ada, "sessions").await;
+    ada.open("/account/activity").await;
+    looks_right(&ada, "activity").await;
     phone.open("/account/sessions").await;
     phone.press("Sign out").await;
     phone.sees("Where you are signed in").await;

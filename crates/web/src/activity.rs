@@ -1,0 +1,105 @@
+use std::sync::Arc;
+
+use rocket::serde::Serialize;
+use rocket::{State, get, uri};
+use rocket_dyn_templates::{Template, context};
+use vestibule_domain::ports::History;
+use vestibule_domain::{EventKind, Kept};
+
+use crate::dashboard::Moment;
+use crate::guard::Recent;
+use crate::refusal::Refusal;
+
+/// How many events a page has.
+const PAGE: usize = 20;
+
+/// What the owner of an account is shown. That a session starts is the same news as the login.
+const SHOWN: [EventKind; 9] = [
+    EventKind::LoginSucceeded,
+    EventKind::LoginSucceededAfterFailures,
+    EventKind::LoginFailed,
+    EventKind::PasswordLocked,
+    EventKind::PasswordUnlocked,
+    EventKind::PasswordChanged,
+    EventKind::PasswordChangeFailed,
+    EventKind::UserCreated,
+    EventKind::SessionEnded,
+];
+
+/// An event as the owner of the account reads it.
+#[derive(Serialize)]
+#[serde(crate = "rocket::serde")]
+struct Row {
+    what: String,
+    at: Moment,
+    /// The browser and the address, as far as they are known.
+    with: String,
+}
+
+/// `before` is a place in the chain, from the link to the page before.
+#[get("/account/activity?<before>")]
+pub(crate) async fn get(
+    recent: Recent,
+    before: Option<i64>,
+    history: &State<Arc<dyn History>>,
+) -> Result<Template, Refusal> {
+    // One more than is shown: then there is another page.
+    let most = PAGE as u64 + 1;
+    let user = recent.session.user;
+    let mut events = history.of(user, &SHOWN, before, most).await?;
+    let is_more = events.len() > PAGE;
+    events.truncate(PAGE);
+    let older = events.last().filter(|_| is_more);
+    let older = older.map(|last| uri!(get(before = Some(last.seq))).to_string());
+    let rows: Vec<_> = events.iter().map(row).collect();
+    Ok(Template::render(
+        "activity.html",
+        context! { events: rows, older, is_first: before.is_none() },
+    ))
+}
+
+fn row(event: &Kept) -> Row {
+    let browser = event.facts.get("browser");
+    let with: Vec<_> = browser.into_iter().chain(&event.address).collect();
+    let with = with.into_iter().map(String::as_str).collect::<Vec<_>>();
+    Row {
+        what: in_words(event),
+        at: Moment::minute(event.at),
+        with: with.join(", "),
+    }
+}
+
+fn in_words(event: &Kept) -> String {
+    let Some(kind) = EventKind::parse(&event.kind) else {
+        return "Something happened".to_owned();
+    };
+    let reason = event.facts.get("reason").map_or("", String::as_str);
+    let words = match kind {
+        EventKind::LoginSucceeded => "Signed in",
+        EventKind::LoginSucceededAfterFailures => "Signed in after wrong passwords",
+        EventKind::LoginFailed => "A wrong password was tried",
+        EventKind::PasswordLocked => {
+            "After too many wrong passwords, yours counts only in browsers that you have used before"
+        }
+        EventKind::PasswordUnlocked => "Your password counts in every browser again",
+        EventKind::PasswordChanged => "Password changed",
+        EventKind::PasswordChangeFailed => "A wrong password was given to change yours",
+        EventKind::UserCreated => "Account made",
+        EventKind::SessionEnded => match reason {
+            "expired" => "A session had expired",
+            "signed out" => "Signed out",
+            "ended by its owner, elsewhere" => "Another browser was signed out",
+            _ => "All other browsers were signed out",
+        },
+        EventKind::LoginOverLimit
+        | EventKind::LimitExceeded
+        | EventKind::SessionCreated
+        | EventKind::SessionUsedAfterEnd
+        | EventKind::ForeignForm
+        | EventKind::OddRequest
+        | EventKind::Forbidden
+        | EventKind::Started
+        | EventKind::Stopped => "Something happened",
+    };
+    words.to_owned()
+}
