@@ -159,8 +159,13 @@ impl<'r> FromRequest<'r> for Asking {
     type Error = ();
 
     async fn from_request(req: &'r Request<'_>) -> Outcome<Self, ()> {
+        // It is read where it is kept, not with each request.
+        let browser = Browser {
+            agent: agent(req),
+            ..browser(req)
+        };
         Outcome::Success(Self {
-            browser: browser(req),
+            browser,
             devices: Devices::of(req),
             witness: Witness::of(req),
         })
@@ -170,7 +175,6 @@ impl<'r> FromRequest<'r> for Asking {
 fn browser(req: &Request<'_>) -> Browser {
     Browser {
         address: client::address(req),
-        agent: agent(req),
         session: token(req),
         request: request_id(req),
         ..Browser::default()
