@@ -63,13 +63,6 @@ pub struct Proven {
     pub permit: Permit,
 }
 
-impl Proven {
-    /// Whose account it is.
-    pub fn user(&self) -> &User {
-        &self.user
-    }
-}
-
 impl ChangePassword {
     /// Checks the password that there is. A wrong one counts as a wrong one at the login does.
     ///
@@ -126,6 +119,9 @@ impl ChangePassword {
     ) -> Result<NewSession, ChangePasswordError> {
         let user = proven.user;
         let hash = self.passwords.hash(new.0).await?;
+        // Before as well as after: a store that cannot end them changes nothing, and one that fails in the middle leaves
+        // nobody in but who came in that moment.
+        self.sign_in.sessions.end_all(user.id).await?;
         let replaced = self
             .users
             .replace_hash(user.id, &user.password, &hash)
@@ -137,7 +133,6 @@ impl ChangePassword {
             .throttle
             .event(EventKind::PasswordChanged, Some(user.id), browser);
         self.events.record(event);
-        // All of them, and only then the new one: what failed in the middle leaves nobody in who should be out.
         self.sign_in.sessions.end_all(user.id).await?;
         Ok(self.sign_in.start(user.id, browser).await?)
     }
@@ -232,6 +227,11 @@ mod tests {
         let mut users = MockUsers::new();
         let mut sessions = MockSessions::new();
         let mut order = Sequence::new();
+        sessions
+            .expect_end_all()
+            .once()
+            .in_sequence(&mut order)
+            .return_once(|_| Ok(()));
         users
             .expect_replace_hash()
             .withf(|_, old, new| old.as_str() == "old" && new.as_str() == "new")
@@ -261,11 +261,27 @@ mod tests {
     async fn of_two_changes_at_once_the_second_changes_nothing() {
         let mut users = MockUsers::new();
         users.expect_replace_hash().return_once(|_, _, _| Ok(false));
-        let act = act(users, MockSessions::new(), hashing(), &[]);
+        let mut sessions = MockSessions::new();
+        sessions.expect_end_all().once().return_once(|_| Ok(()));
+        let act = act(users, sessions, hashing(), &[]);
         let browser = Browser::default();
         let proven = act.prove(ada(), typed("x"), &browser).await.unwrap();
         let outcome = act.change(proven, NewPassword(typed("y")), &browser).await;
         assert!(matches!(outcome, Err(ChangePasswordError::Refused)));
+    }
+
+    #[tokio::test]
+    async fn where_sessions_cannot_be_ended_the_password_stays() {
+        let mut sessions = MockSessions::new();
+        sessions
+            .expect_end_all()
+            .once()
+            .return_once(|_| Err(Outage::during("ending all sessions of a user")("gone")));
+        let act = act(MockUsers::new(), sessions, hashing(), &[]);
+        let browser = Browser::default();
+        let proven = act.prove(ada(), typed("x"), &browser).await.unwrap();
+        let outcome = act.change(proven, NewPassword(typed("y")), &browser).await;
+        assert!(matches!(outcome, Err(ChangePasswordError::Outage(_))));
     }
 
     fn hashing() -> MockPasswords {
