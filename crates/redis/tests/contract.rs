@@ -183,7 +183,7 @@ async fn every_key_goes_by_itself_and_those_of_a_user_are_in_one_slot() {
 }
 
 #[tokio::test]
-async fn a_damaged_session_is_none() {
+async fn an_older_session_is_one_and_a_damaged_one_is_none() {
     let server = stores::Redis::forgetful();
     let sessions = RedisSessions::new(connect(&server.url()), 0);
     let user = UserId::new();
@@ -203,6 +203,19 @@ async fn a_damaged_session_is_none() {
         .next()
         .unwrap()
         .to_owned();
+    // As it was kept before anybody noted where and with what it began.
+    server
+        .ask(&["HDEL", &key, "seen", "remembered", "from", "agent"])
+        .unwrap();
+    let bare = Session {
+        seen: session.started,
+        remembered: false,
+        from: None,
+        agent: None,
+        ..session
+    };
+    assert_eq!(sessions.find(id).await.unwrap(), Some(bare.clone()));
+    assert_eq!(sessions.of(user).await.unwrap(), [(id, bare)]);
     for field in ["started", "expires", "ends"] {
         server.ask(&["HSET", &key, field, "nonsense"]).unwrap();
         assert!(sessions.find(id).await.is_err(), "{field}");

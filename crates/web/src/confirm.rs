@@ -15,7 +15,7 @@ use crate::guard::{Asking, SignedIn};
 use crate::login::{OFF, onward};
 use crate::next::Next;
 use crate::refusal::{Problem, Refusal};
-use crate::wait::{Later, in_words};
+use crate::wait::Later;
 
 #[derive(FromForm)]
 pub(crate) struct ConfirmForm {
@@ -82,11 +82,8 @@ pub(crate) async fn post(
             )))
         }
         Err(e @ LoginError::TooSoon(wait)) => {
-            let problem = Problem::with_all(&format!("{e} Try again in {}.", in_words(wait)));
-            Err(later(
-                wait,
-                problem.until(login.throttle.clock.now() + wait),
-            ))
+            let problem = Problem::for_now(&e, wait, login.throttle.clock.now());
+            Err(later(wait, problem))
         }
         Err(e @ LoginError::Off) => Err(later(OFF, Problem::with_all(&e))),
         Err(LoginError::Outage(outage)) => Err(outage.into()),

@@ -14,7 +14,7 @@ use crate::guard::{Asking, Visitor};
 use crate::logout::JustLeft;
 use crate::next::Next;
 use crate::refusal::{Problem, Refusal};
-use crate::wait::{Later, in_words};
+use crate::wait::Later;
 
 #[derive(FromForm)]
 pub(crate) struct LoginForm {
@@ -98,11 +98,8 @@ pub(crate) async fn post(
             &[Problem::with_all(&LoginError::Refused)],
         )),
         Err(e @ LoginError::TooSoon(wait)) => {
-            let problem = Problem::with_all(&format!("{e} Try again in {}.", in_words(wait)));
-            Err(later(
-                wait,
-                problem.until(login.throttle.clock.now() + wait),
-            ))
+            let problem = Problem::for_now(&e, wait, login.throttle.clock.now());
+            Err(later(wait, problem))
         }
         Err(e @ LoginError::Off) => Err(later(OFF, Problem::with_all(&e))),
         Err(LoginError::Outage(outage)) => Err(outage.into()),

@@ -16,7 +16,7 @@ use crate::judge::Judge;
 use crate::login::OFF;
 use crate::notice::Notice;
 use crate::refusal::{Problem, Refusal};
-use crate::wait::{Later, in_words};
+use crate::wait::Later;
 
 #[derive(FromForm)]
 pub(crate) struct PasswordForm {
@@ -70,8 +70,8 @@ pub(crate) async fn post(
     let refused = |e| match e {
         ChangePasswordError::Refused => again(asking.witness.code(), &[Problem::with("old", &e)]),
         ChangePasswordError::TooSoon(wait) => {
-            let problem = Problem::with_all(&format!("{e} Try again in {}.", in_words(wait)));
-            later(wait, problem.until(change.throttle.clock.now() + wait))
+            let problem = Problem::for_now(&e, wait, change.throttle.clock.now());
+            later(wait, problem)
         }
         ChangePasswordError::Off => later(OFF, Problem::with_all(&e)),
         ChangePasswordError::Outage(outage) => outage.into(),

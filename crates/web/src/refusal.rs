@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use rocket::Request;
 use rocket::http::Status;
 use rocket::response::{self, Redirect, Responder};
@@ -10,7 +12,7 @@ use vestibule_domain::{Outage, RequestId};
 use crate::request::request_id;
 
 use crate::dashboard::Moment;
-use crate::wait::Later;
+use crate::wait::{Later, in_words};
 
 /// Every way a page declines.
 #[derive(Responder)]
@@ -80,10 +82,12 @@ impl Problem {
         username.into_iter().chain(password).collect()
     }
 
-    pub(crate) fn until(self, at: OffsetDateTime) -> Self {
+    /// With the form as a whole, for so long from `now` on.
+    pub(crate) fn for_now(why: &impl ToString, wait: Duration, now: OffsetDateTime) -> Self {
+        let why = why.to_string();
         Self {
-            until: Some(Moment::second(at)),
-            ..self
+            until: Some(Moment::second(now + wait)),
+            ..Self::with_all(&format!("{why} Try again in {}.", in_words(wait)))
         }
     }
 

@@ -15,7 +15,7 @@ use crate::login::onward;
 use crate::next::Next;
 use crate::refusal::{Problem, Refusal};
 use crate::request::Witness;
-use crate::wait::{Later, in_words};
+use crate::wait::Later;
 
 #[derive(FromForm)]
 pub(crate) struct RegisterForm {
@@ -97,8 +97,7 @@ pub(crate) async fn post(
     let refused = |e| match e {
         RegisterError::Closed => closed(&asking.witness),
         RegisterError::TooSoon(wait) => {
-            let why = format!("{e} Try again in {}.", in_words(wait));
-            let problems = [Problem::with_all(&why).until(register.clock.now() + wait)];
+            let problems = [Problem::for_now(&e, wait, register.clock.now())];
             let page = page(
                 &csrf,
                 judge,

@@ -18,6 +18,11 @@ fn edges(variable: &str, taken: &[&str], refused: &[&str]) {
 
 #[test]
 fn limits_and_events_have_their_edges() {
+    edges(
+        "VESTIBULE_SESSIONS__RECENT",
+        &["1m", "24h"],
+        &["59s", "25h", "", "10"],
+    );
     edges("VESTIBULE_EVENTS__KEEP", &["1d", "10y"], &["23h", "", "x"]);
     edges(
         "VESTIBULE_LOG__FORMAT",
