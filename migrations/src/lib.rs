@@ -11,6 +11,7 @@ mod m20261125_000004_events;
 mod m20261125_000005_site;
 mod m20261125_000006_session_origin;
 mod m20261125_000007_history;
+mod m20261128_000008_mail;
 
 /// All steps, oldest first.
 pub struct Migrator;
@@ -26,6 +27,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261125_000005_site::Migration),
             Box::new(m20261125_000006_session_origin::Migration),
             Box::new(m20261125_000007_history::Migration),
+            Box::new(m20261128_000008_mail::Migration),
         ]
     }
 }

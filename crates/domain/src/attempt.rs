@@ -33,6 +33,16 @@ impl Bucket {
         Self::of("registration", &[network(address).to_string().as_bytes()])
     }
 
+    /// The mails that strangers or members have sent to one account or address, as it was typed.
+    pub fn mail(target: &str) -> Self {
+        Self::of("mail", &[target.as_bytes()])
+    }
+
+    /// The mails that one address wants to be sent.
+    pub fn sender(address: IpAddr) -> Self {
+        Self::of("sender", &[network(address).to_string().as_bytes()])
+    }
+
     fn of(kind: &str, parts: &[&[u8]]) -> Self {
         let mut digest = Sha256::new().chain_update(kind);
         for part in parts {

@@ -3,11 +3,11 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use crate::ports::{Events, Passwords, Users};
+use crate::ports::{Events, Links, Passwords, Users};
 use crate::throttle::Guess;
 use crate::{
-    Browser, EventKind, NewPassword, NewSession, Outage, Password, Permit, SignIn, Throttle,
-    Throttled, User,
+    Browser, EventKind, LetterKind, NewPassword, NewSession, Notices, Outage, Password, Permit,
+    Purpose, SignIn, Throttle, Throttled, User,
 };
 
 /// Choosing another password, by whoever is signed in and knows the one there is.
@@ -22,6 +22,10 @@ pub struct ChangePassword {
     pub throttle: Throttle,
     /// Where the outcome is noted.
     pub events: Arc<dyn Events>,
+    /// What tells of it.
+    pub notices: Notices,
+    /// The links for a new password that were sent: they end with the old one.
+    pub links: Arc<dyn Links>,
     /// What follows: the browser's session is a new one, and the others end.
     pub sign_in: SignIn,
 }
@@ -75,8 +79,7 @@ impl ChangePassword {
         browser: &Browser,
     ) -> Result<Proven, ChangePasswordError> {
         let guess = self.throttle.admit(&user.username, browser).await?;
-        let hash = Some(user.password.clone());
-        match self.passwords.verify(old, hash).await {
+        match self.passwords.verify(old, user.password.clone()).await {
             Ok(true) => {
                 self.throttle.was_right(&guess).await;
                 Ok(Proven {
@@ -119,12 +122,17 @@ impl ChangePassword {
     ) -> Result<NewSession, ChangePasswordError> {
         let user = proven.user;
         let hash = self.passwords.hash(new.0).await?;
+        let at = self.throttle.clock.now();
+        let letters = self
+            .notices
+            .letters(LetterKind::PasswordChanged, user.id, at, browser)
+            .await?;
         // Before as well as after: a store that cannot end them changes nothing, and one that fails in the middle leaves
         // nobody in but who came in that moment.
         self.sign_in.sessions.end_all(user.id).await?;
         let replaced = self
             .users
-            .replace_hash(user.id, &user.password, &hash)
+            .change_password(user.id, user.password, &hash, &letters)
             .await?;
         if !replaced {
             return Err(ChangePasswordError::Refused);
@@ -133,6 +141,7 @@ impl ChangePassword {
             .throttle
             .event(EventKind::PasswordChanged, Some(user.id), browser);
         self.events.record(event);
+        self.links.end(user.id, Purpose::Reset).await?;
         self.sign_in.sessions.end_all(user.id).await?;
         Ok(self.sign_in.start(user.id, browser).await?)
     }
@@ -141,7 +150,8 @@ impl ChangePassword {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ports::{MockClock, MockEvents, MockPasswords, MockSessions, MockUsers};
+    use crate::notices::testing::silent;
+    use crate::ports::{MockClock, MockEvents, MockLinks, MockPasswords, MockSessions, MockUsers};
     use crate::throttle::testing::{granting, throttle};
     use crate::{PasswordHash, SessionLimits, UserId, Username};
     use mockall::Sequence;
@@ -151,7 +161,7 @@ mod tests {
         User {
             id: UserId::new(),
             username: Username::parse("ada").unwrap(),
-            password: PasswordHash::new("old".into()),
+            password: Some(PasswordHash::new("old".into())),
             since: datetime!(2026-01-01 0:00 UTC),
             last_login: None,
             previous_login: None,
@@ -173,6 +183,8 @@ mod tests {
                 .once()
                 .return_const(());
         }
+        let mut links = MockLinks::new();
+        links.expect_end().returning(|_, _| Ok(()));
         let users: Arc<dyn Users> = Arc::new(users);
         let events: Arc<dyn Events> = Arc::new(events);
         let mut clock = MockClock::new();
@@ -184,6 +196,8 @@ mod tests {
             passwords: Arc::new(passwords),
             throttle: throttle(granting(), Arc::clone(&events)),
             events: Arc::clone(&events),
+            notices: silent(),
+            links: Arc::new(links),
             sign_in: SignIn {
                 users,
                 sessions: Arc::new(sessions),
@@ -233,11 +247,13 @@ mod tests {
             .in_sequence(&mut order)
             .return_once(|_| Ok(()));
         users
-            .expect_replace_hash()
-            .withf(|_, old, new| old.as_str() == "old" && new.as_str() == "new")
+            .expect_change_password()
+            .withf(|_, old, new, _| {
+                old.as_ref().is_some_and(|old| old.as_str() == "old") && new.as_str() == "new"
+            })
             .once()
             .in_sequence(&mut order)
-            .return_once(|_, _, _| Ok(true));
+            .return_once(|_, _, _, _| Ok(true));
         sessions
             .expect_end_all()
             .once()
@@ -260,7 +276,9 @@ mod tests {
     #[tokio::test]
     async fn of_two_changes_at_once_the_second_changes_nothing() {
         let mut users = MockUsers::new();
-        users.expect_replace_hash().return_once(|_, _, _| Ok(false));
+        users
+            .expect_change_password()
+            .return_once(|_, _, _, _| Ok(false));
         let mut sessions = MockSessions::new();
         sessions.expect_end_all().once().return_once(|_| Ok(()));
         let act = act(users, sessions, hashing(), &[]);

@@ -7,6 +7,7 @@
 )]
 
 mod attempts;
+mod mail;
 
 use std::cell::Cell;
 use std::future::poll_fn;
@@ -24,6 +25,7 @@ use crate::{
 };
 
 pub use attempts::attempts;
+pub use mail::{emails, links, outbox};
 
 const NOW: OffsetDateTime = datetime!(2026-11-23 12:00 UTC);
 
@@ -32,7 +34,7 @@ pub fn user(name: &str) -> User {
     User {
         id: UserId::new(),
         username: Username::parse(name).expect("a lawful name"),
-        password: PasswordHash::new("$argon2id$made-up".into()),
+        password: Some(PasswordHash::new("$argon2id$made-up".into())),
         since: NOW,
         last_login: None,
         previous_login: None,
@@ -102,16 +104,37 @@ pub async fn users(users: &impl Users) {
 
     let new = PasswordHash::new("$argon2id$new".into());
     let newer = PasswordHash::new("$argon2id$newer".into());
-    let replaced = users.replace_hash(ada.id, &ada.password, &new).await;
+    let made_up = ada.password.clone().unwrap();
+    let password = async || users.find(ada.id).await.unwrap().unwrap().password;
+    let replaced = users.replace_hash(ada.id, &made_up, &new).await;
     assert!(replaced.unwrap());
-    assert_eq!(users.find(ada.id).await.unwrap().unwrap().password, new);
-    let replaced = users.replace_hash(ada.id, &ada.password, &newer).await;
+    assert_eq!(password().await.as_ref(), Some(&new));
+    let replaced = users.replace_hash(ada.id, &made_up, &newer).await;
     assert!(!replaced.unwrap(), "and says so");
     assert_eq!(
-        users.find(ada.id).await.unwrap().unwrap().password,
-        new,
+        password().await.as_ref(),
+        Some(&new),
         "a hash that changed in between stays"
     );
+
+    let change = async |old: Option<&PasswordHash>| {
+        let changed = users.change_password(ada.id, old.cloned(), &newer, &[]);
+        changed.await.unwrap()
+    };
+    assert!(!change(Some(&made_up)).await, "it is another by now");
+    assert!(!change(None).await, "and not none");
+    assert_eq!(password().await.as_ref(), Some(&new));
+    assert!(change(Some(&new)).await);
+    assert_eq!(password().await.as_ref(), Some(&newer));
+    users.forget_password(ada.id).await.unwrap();
+    assert_eq!(password().await, None);
+    assert!(
+        !change(Some(&newer)).await,
+        "what was taken away stays so for whoever saw it"
+    );
+    assert!(change(None).await);
+    assert_eq!(password().await.as_ref(), Some(&newer));
+    users.forget_password(UserId::new()).await.unwrap();
     assert_eq!(
         users.find(bob.id).await.unwrap().unwrap().password,
         bob.password

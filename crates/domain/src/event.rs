@@ -53,6 +53,20 @@ pub enum EventKind {
     PasswordChanged,
     /// A wrong password, given to choose another.
     PasswordChangeFailed,
+    /// Somebody wants to choose another password by mail.
+    ResetAsked,
+    /// Whoever reads an account's mail chose another password.
+    PasswordReset,
+    /// Whoever reads an account's mail said that they did not do what was done: sessions and password are gone.
+    Disowned,
+    /// An account got an e-mail address, which does not count yet.
+    EmailAdded,
+    /// An e-mail address counts from now on.
+    EmailVerified,
+    /// An account's e-mail address was taken away.
+    EmailRemoved,
+    /// A mail will not be sent: the server refused it for good, or for too long.
+    MailRefused,
     /// Something else than a login was asked for too often.
     LimitExceeded,
     /// An account was made.
@@ -77,7 +91,7 @@ pub enum EventKind {
 
 impl EventKind {
     /// All of them.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 25] = [
         Self::LoginSucceeded,
         Self::LoginSucceededAfterFailures,
         Self::LoginFailed,
@@ -86,6 +100,13 @@ impl EventKind {
         Self::PasswordUnlocked,
         Self::PasswordChanged,
         Self::PasswordChangeFailed,
+        Self::ResetAsked,
+        Self::PasswordReset,
+        Self::Disowned,
+        Self::EmailAdded,
+        Self::EmailVerified,
+        Self::EmailRemoved,
+        Self::MailRefused,
         Self::LimitExceeded,
         Self::UserCreated,
         Self::SessionCreated,
@@ -114,6 +135,13 @@ impl EventKind {
             Self::PasswordUnlocked => "authn_login_unlock",
             Self::PasswordChanged => "authn_password_change",
             Self::PasswordChangeFailed => "authn_password_change_fail",
+            Self::ResetAsked => "authn_password_reset_asked",
+            Self::PasswordReset => "authn_password_reset",
+            Self::Disowned => "user_disowned",
+            Self::EmailAdded => "user_email_added",
+            Self::EmailVerified => "user_email_verified",
+            Self::EmailRemoved => "user_email_removed",
+            Self::MailRefused => "sys_mail_refused",
             Self::LimitExceeded => "excess_rate_limit_exceeded",
             Self::UserCreated => "user_created",
             Self::SessionCreated => "session_created",

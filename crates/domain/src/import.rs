@@ -59,7 +59,7 @@ impl Import {
         let user = User {
             id: id_of(name, hash),
             username,
-            password,
+            password: Some(password),
             since: self.clock.now(),
             last_login: None,
             previous_login: None,
@@ -132,7 +132,7 @@ mod tests {
         User {
             id,
             username: Username::parse("ada").unwrap(),
-            password: PasswordHash::new(hash.to_owned()),
+            password: Some(PasswordHash::new(hash.to_owned())),
             since: datetime!(2026-01-01 0:00 UTC),
             last_login: None,
             previous_login: None,
@@ -156,7 +156,7 @@ mod tests {
             .expect_add()
             .withf(|user| {
                 user.username.as_str() == "ada"
-                    && user.password.as_str() == "hash"
+                    && user.password == Some(PasswordHash::new("hash".into()))
                     && user.since == datetime!(2026-11-23 12:00 UTC)
                     && user.last_login.is_none()
             })

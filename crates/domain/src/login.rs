@@ -5,8 +5,8 @@ use thiserror::Error;
 
 use crate::ports::{Events, Passwords, Users};
 use crate::{
-    Browser, EventKind, NewSession, Outage, Password, PasswordHash, SignIn, Throttle, Throttled,
-    User, UserId, Username,
+    Browser, EventKind, LetterKind, NewSession, Notices, Outage, Password, PasswordHash, SignIn,
+    Throttle, Throttled, User, UserId, Username,
 };
 
 /// Signing in with a password.
@@ -19,6 +19,8 @@ pub struct Login {
     pub throttle: Throttle,
     /// Where the outcome is noted.
     pub events: Arc<dyn Events>,
+    /// What tells people of browsers that their account did not know.
+    pub notices: Notices,
     /// What follows once the password is right.
     pub sign_in: SignIn,
 }
@@ -107,15 +109,17 @@ impl Login {
         password: Password,
         browser: &Browser,
     ) -> Result<NewSession, LoginError> {
-        let hash = user.as_ref().map(|user| user.password.clone());
+        let hash = user.as_ref().and_then(|user| user.password.clone());
         let matches = self.passwords.verify(password.clone(), hash).await?;
-        let Some(user) = user.filter(|_| matches) else {
+        let user = user.filter(|_| matches);
+        let Some((user, hash)) = user.and_then(|user| Some((user.id, user.password?))) else {
             return Err(LoginError::Refused);
         };
 
-        let hash = self.renew_hash(&user, &password).await?;
-        let session = self.sign_in.start(user.id, browser).await?;
-        if self.still_opens(user.id, password, &hash).await? {
+        let hash = self.renew_hash(user, hash, &password).await?;
+        self.tell(user, browser).await?;
+        let session = self.sign_in.start(user, browser).await?;
+        if self.still_opens(user, password, &hash).await? {
             Ok(session)
         } else {
             self.sign_in.sessions.end(session.token.id()).await?;
@@ -124,15 +128,30 @@ impl Login {
     }
 
     /// The account's hash, made anew where that is due.
-    async fn renew_hash(&self, user: &User, password: &Password) -> Result<PasswordHash, Outage> {
-        if self.passwords.is_current(&user.password) {
-            return Ok(user.password.clone());
+    async fn renew_hash(
+        &self,
+        user: UserId,
+        hash: PasswordHash,
+        password: &Password,
+    ) -> Result<PasswordHash, Outage> {
+        if self.passwords.is_current(&hash) {
+            return Ok(hash);
         }
         let new = self.passwords.hash(password.clone()).await?;
-        self.users
-            .replace_hash(user.id, &user.password, &new)
-            .await?;
+        self.users.replace_hash(user, &hash, &new).await?;
         Ok(new)
+    }
+
+    /// Tells the account's owner of a browser that had not signed in to it before. It comes first: what cannot be told is not
+    /// done.
+    async fn tell(&self, user: UserId, browser: &Browser) -> Result<(), Outage> {
+        if browser.device.is_some() {
+            return Ok(());
+        }
+        let at = self.sign_in.clock.now();
+        let kind = LetterKind::NewBrowser;
+        let letters = self.notices.letters(kind, user, at, browser).await?;
+        self.notices.put(letters).await
     }
 
     /// Whether the password is the account's even now. Somebody may have changed it and ended all sessions while this one
@@ -145,9 +164,9 @@ impl Login {
     ) -> Result<bool, Outage> {
         match self.users.find(id).await? {
             None => Ok(false),
-            Some(user) if user.password == *hash => Ok(true),
+            Some(user) if user.password.as_ref() == Some(hash) => Ok(true),
             // Another login may have renewed the hash.
-            Some(user) => self.passwords.verify(password, Some(user.password)).await,
+            Some(user) => self.passwords.verify(password, user.password).await,
         }
     }
 }
@@ -155,6 +174,7 @@ impl Login {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::notices::testing::silent;
     use crate::ports::{
         MockAttempts, MockClock, MockEvents, MockPasswords, MockSessions, MockUsers,
     };
@@ -167,7 +187,7 @@ mod tests {
         User {
             id: UserId::new(),
             username: Username::parse("ada").unwrap(),
-            password: PasswordHash::new("old".into()),
+            password: Some(PasswordHash::new("old".into())),
             since: datetime!(2026-01-01 0:00 UTC),
             last_login: None,
             previous_login: None,
@@ -199,6 +219,7 @@ mod tests {
             passwords: Arc::new(passwords),
             throttle: throttle(attempts, Arc::clone(&events)),
             events: Arc::clone(&events),
+            notices: silent(),
             sign_in: SignIn {
                 users,
                 sessions: Arc::new(sessions),
@@ -321,7 +342,13 @@ mod tests {
             .return_once(|_, _, _| Ok(true));
         users.expect_record_login().return_once(|_, _| Ok(()));
         let password = PasswordHash::new("new".into());
-        becomes(&mut users, Some(User { password, ..ada }));
+        becomes(
+            &mut users,
+            Some(User {
+                password: Some(password),
+                ..ada
+            }),
+        );
         let mut passwords = answering(true);
         passwords.expect_is_current().return_const(false);
         passwords
@@ -365,7 +392,10 @@ mod tests {
     #[tokio::test]
     async fn a_login_that_a_change_of_password_overtakes_leaves_no_session() {
         let password = PasswordHash::new("changed".into());
-        let changed = User { password, ..ada() };
+        let changed = User {
+            password: Some(password),
+            ..ada()
+        };
         let outcome = overtaken(Some(changed.clone()), false).await;
         assert!(matches!(outcome, Err(LoginError::Refused)));
         let outcome = overtaken(None, false).await;

@@ -8,8 +8,9 @@ use thiserror::Error;
 use time::OffsetDateTime;
 
 use crate::{
-    Bucket, Claim, Event, EventKind, Limit, Password, PasswordHash, Session, SessionId, User,
-    UserId, Username, Visit,
+    Bucket, Claim, Email, EmailAddress, Event, EventKind, Letter, LetterId, Limit, Link, LinkId,
+    Mail, Password, PasswordHash, Purpose, Session, SessionId, User, UserId, Username, Visit,
+    Waiting,
 };
 
 /// The outside did not answer. Callers can only give up: nothing in here is about the visitor, so nothing in here is
@@ -111,6 +112,214 @@ pub trait Users: Send + Sync {
         old: &PasswordHash,
         new: &PasswordHash,
     ) -> Result<bool, Outage>;
+
+    /// Makes `new` the password's hash where it still is `old`, which may be none, and puts letters that tell of it into the
+    /// [`Outbox`], in one step; otherwise does nothing and answers `false`.
+    ///
+    /// # Errors
+    /// [`Outage`] when the store cannot be reached.
+    async fn change_password(
+        &self,
+        id: UserId,
+        old: Option<PasswordHash>,
+        new: &PasswordHash,
+        letters: &[Letter],
+    ) -> Result<bool, Outage>;
+
+    /// Takes the password away: no other is right either, until its owner has [reset](crate::ResetPassword) it. Nothing
+    /// happens when the account is gone.
+    ///
+    /// # Errors
+    /// [`Outage`] when the store cannot be reached.
+    async fn forget_password(&self, id: UserId) -> Result<(), Outage>;
+}
+
+/// Why [`Emails::add`] kept nothing.
+#[derive(Debug, Error)]
+pub enum AddEmailError {
+    /// The account has this address.
+    #[error("the account has this address")]
+    There,
+    /// The account has as many as it may.
+    #[error("the account has two addresses")]
+    TooMany,
+    /// The store cannot be reached.
+    #[error(transparent)]
+    Outage(#[from] Outage),
+}
+
+/// Why [`Emails::verify`] and [`Emails::restore`] left an address what it was.
+#[derive(Debug, Error)]
+pub enum VerifyEmailError {
+    /// The account does not have it.
+    #[error("the account does not have this address")]
+    NotThere,
+    /// It is another account's, which has shown it first.
+    #[error("the address is another account's")]
+    Taken,
+    /// The store cannot be reached.
+    #[error(transparent)]
+    Outage(#[from] Outage),
+}
+
+/// The e-mail addresses of accounts: [`Email::MOST`] each. An address counts for one account alone, once that has shown that
+/// it reads its mail; until then any number may claim it. Capitals make no other address.
+///
+/// Letters go into the [`Outbox`] in the step that they tell of.
+#[cfg_attr(any(test, feature = "testing"), mockall::automock)]
+#[async_trait]
+pub trait Emails: Send + Sync {
+    /// Those of an account, the oldest first.
+    ///
+    /// # Errors
+    /// [`Outage`] when the store cannot be reached.
+    async fn of(&self, user: UserId) -> Result<Vec<Email>, Outage>;
+
+    /// Whose verified address this is.
+    ///
+    /// # Errors
+    /// [`Outage`] when the store cannot be reached.
+    async fn owner(&self, address: &EmailAddress) -> Result<Option<UserId>, Outage>;
+
+    /// Keeps an address, unverified.
+    ///
+    /// # Errors
+    /// [`AddEmailError`]; then no letter is put either.
+    async fn add(
+        &self,
+        user: UserId,
+        address: &EmailAddress,
+        at: OffsetDateTime,
+        letters: &[Letter],
+    ) -> Result<(), AddEmailError>;
+
+    /// Notes that an address is its owner's. Once is enough: the second time nothing happens, and nothing is put.
+    ///
+    /// # Errors
+    /// [`VerifyEmailError`]; then no letter is put either.
+    async fn verify(
+        &self,
+        user: UserId,
+        address: &EmailAddress,
+        at: OffsetDateTime,
+        letters: &[Letter],
+    ) -> Result<(), VerifyEmailError>;
+
+    /// Takes an address away; `false`: it was not there.
+    ///
+    /// # Errors
+    /// [`Outage`] when the store cannot be reached.
+    async fn remove(
+        &self,
+        user: UserId,
+        address: &EmailAddress,
+        letters: &[Letter],
+    ) -> Result<bool, Outage>;
+
+    /// Makes `address` a verified one of the account, as one that has been there since `since`, and takes those away that came
+    /// later.
+    ///
+    /// # Errors
+    /// [`VerifyEmailError::Taken`], [`VerifyEmailError::Outage`]; then no letter is put either.
+    async fn restore(
+        &self,
+        user: UserId,
+        address: &EmailAddress,
+        since: OffsetDateTime,
+        at: OffsetDateTime,
+        letters: &[Letter],
+    ) -> Result<(), VerifyEmailError>;
+}
+
+/// The links that were sent. What is stored opens nothing: a [`LinkId`] is the digest of the token in the mail.
+#[cfg_attr(any(test, feature = "testing"), mockall::automock)]
+#[async_trait]
+pub trait Links: Send + Sync {
+    /// Keeps a link. One that resets the password ends the account's others for that.
+    ///
+    /// # Errors
+    /// [`Outage`] when the store cannot be reached.
+    async fn add(&self, id: LinkId, link: &Link) -> Result<(), Outage>;
+
+    /// `None` when there is no such link, or it was taken. One that has expired may still be there.
+    ///
+    /// # Errors
+    /// [`Outage`] when the store cannot be reached.
+    async fn find(&self, id: LinkId) -> Result<Option<Link>, Outage>;
+
+    /// Takes a link: of any number who want it at once, one gets `true`.
+    ///
+    /// # Errors
+    /// [`Outage`] when the store cannot be reached.
+    async fn take(&self, id: LinkId) -> Result<bool, Outage>;
+
+    /// Ends an account's links for a purpose.
+    ///
+    /// # Errors
+    /// [`Outage`] when any of them may still be there.
+    async fn end(&self, user: UserId, purpose: Purpose) -> Result<(), Outage>;
+
+    /// Forgets links that have expired by `now`, some at a time; the answer is how many.
+    ///
+    /// # Errors
+    /// [`Outage`] when the store cannot be reached.
+    async fn forget(&self, now: OffsetDateTime) -> Result<u64, Outage>;
+}
+
+/// What is to be sent, until it was. A crash loses none of it.
+#[cfg_attr(any(test, feature = "testing"), mockall::automock)]
+#[async_trait]
+pub trait Outbox: Send + Sync {
+    /// Puts one in, to be sent at once. It takes the place of one with its name.
+    ///
+    /// # Errors
+    /// [`Outage`] when the store cannot be reached.
+    async fn put(&self, waiting: &Waiting) -> Result<(), Outage>;
+
+    /// One that is due at `now`, the longest due first, and how often it was taken before. Until `until` no other call, at no
+    /// instance, gets it.
+    ///
+    /// # Errors
+    /// [`Outage`] when the store cannot be reached.
+    async fn take(
+        &self,
+        now: OffsetDateTime,
+        until: OffsetDateTime,
+    ) -> Result<Option<(Waiting, u32)>, Outage>;
+
+    /// Takes one out that was sent, or never will be.
+    ///
+    /// # Errors
+    /// [`Outage`] when the store cannot be reached.
+    async fn remove(&self, id: LetterId) -> Result<(), Outage>;
+
+    /// Leaves one until later.
+    ///
+    /// # Errors
+    /// [`Outage`] when the store cannot be reached.
+    async fn put_off(&self, id: LetterId, until: OffsetDateTime) -> Result<(), Outage>;
+}
+
+/// Why a letter did not go.
+#[derive(Debug, Error)]
+pub enum SendError {
+    /// Whoever should take it does not now.
+    #[error(transparent)]
+    NotNow(Outage),
+    /// Whoever should take it never will.
+    #[error(transparent)]
+    Never(Outage),
+}
+
+/// What carries letters.
+#[cfg_attr(any(test, feature = "testing"), mockall::automock)]
+#[async_trait]
+pub trait Mailer: Send + Sync {
+    /// Hands a letter over. Once this has answered, somebody else sees to it.
+    ///
+    /// # Errors
+    /// [`SendError`].
+    async fn send(&self, mail: &Mail) -> Result<(), SendError>;
 }
 
 /// The running sessions. What is stored signs nobody in: a [`SessionId`] is the digest of the token that the browser

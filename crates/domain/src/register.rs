@@ -5,8 +5,8 @@ use thiserror::Error;
 
 use crate::ports::{AddUserError, Clock, Events, Passwords, Users};
 use crate::{
-    Browser, EventKind, NewPassword, NewSession, Outage, Permit, SignIn, Throttle, Throttled, User,
-    UserId, Username,
+    Browser, EmailAddress, EventKind, NewPassword, NewSession, Outage, OwnEmails, Permit, SignIn,
+    Throttle, Throttled, User, UserId, Username,
 };
 
 /// Making an account, and signing its owner in.
@@ -17,6 +17,8 @@ pub struct Register {
     pub users: Arc<dyn Users>,
     /// What hashes the password.
     pub passwords: Arc<dyn Passwords>,
+    /// What keeps its address, where it gives one.
+    pub emails: OwnEmails,
     /// What keeps accounts from being made by the thousand.
     pub throttle: Throttle,
     /// Where the new account is noted.
@@ -69,6 +71,7 @@ impl Register {
         &self,
         _permit: Permit,
         username: Username,
+        email: Option<EmailAddress>,
         password: NewPassword,
         browser: &Browser,
     ) -> Result<NewSession, RegisterError> {
@@ -79,7 +82,7 @@ impl Register {
         let user = User {
             id: UserId::new(),
             username,
-            password: self.passwords.hash(password.0).await?,
+            password: Some(self.passwords.hash(password.0).await?),
             since: self.clock.now(),
             last_login: None,
             previous_login: None,
@@ -89,6 +92,10 @@ impl Register {
                 let event = browser.event(EventKind::UserCreated, user.since, Some(user.id));
                 self.events.record(event);
                 self.throttle.begin(&user.username).await;
+                if let Some(email) = email {
+                    // It cannot be there already. The account is: whoever made it sees on its page that the address is missing.
+                    let _ = self.emails.keep(user.id, &email, browser).await;
+                }
                 Ok(self.sign_in.start(user.id, browser).await?)
             }
             Err(AddUserError::UsernameTaken) => Err(RegisterError::UsernameTaken),
@@ -100,7 +107,8 @@ impl Register {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ports::{MockClock, MockEvents, MockPasswords, MockSessions, MockUsers};
+    use crate::notices::testing::silent;
+    use crate::ports::{MockClock, MockEvents, MockLinks, MockPasswords, MockSessions, MockUsers};
     use crate::throttle::testing::{granting, throttle};
     use crate::{Password, PasswordHash, SessionLimits};
     use time::macros::datetime;
@@ -119,6 +127,11 @@ mod tests {
             open: true,
             users: Arc::clone(&users),
             passwords: Arc::new(passwords),
+            emails: OwnEmails {
+                notices: silent(),
+                links: Arc::new(MockLinks::new()),
+                throttle: throttle(granting(), Arc::clone(&events)),
+            },
             throttle: throttle(granting(), Arc::clone(&events)),
             events: Arc::clone(&events),
             clock: Arc::clone(&clock),
@@ -142,7 +155,7 @@ mod tests {
         let password = NewPassword(Password::parse("correct horse battery").unwrap());
         let permit = register.permit(&Browser::default()).await?;
         register
-            .attempt(permit, username, password, &Browser::default())
+            .attempt(permit, username, None, password, &Browser::default())
             .await
     }
 
@@ -168,7 +181,7 @@ mod tests {
             .expect_add()
             .withf(|user| {
                 user.username.as_str() == "ada"
-                    && user.password.as_str() == "hash"
+                    && user.password == Some(PasswordHash::new("hash".into()))
                     && user.since == datetime!(2026-11-23 12:00 UTC)
             })
             .once()
@@ -191,7 +204,7 @@ mod tests {
             Ok(Some(User {
                 id: UserId::new(),
                 username: username.clone(),
-                password: PasswordHash::new("hash".into()),
+                password: Some(PasswordHash::new("hash".into())),
                 since: datetime!(2026-01-01 0:00 UTC),
                 last_login: None,
                 previous_login: None,

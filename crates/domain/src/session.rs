@@ -28,6 +28,13 @@ impl Secret {
         Ok(Self(SecretBox::new(bytes)))
     }
 
+    /// Reads what [`expose`](Self::expose) wrote; `None` for anything else.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
+        let bytes: [u8; Self::BYTES] = bytes.try_into().ok()?;
+        Some(Self(SecretBox::new(Box::new(bytes))))
+    }
+
     /// The bits in text: 43 characters of base64url.
     pub fn expose(&self) -> String {
         URL_SAFE_NO_PAD.encode(self.0.expose_secret())

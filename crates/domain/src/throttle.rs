@@ -33,6 +33,8 @@ pub struct ThrottleLimits {
     pub address: Limit,
     /// Accounts that one address wants to make.
     pub registration: Limit,
+    /// Mails that are asked for: to one account or address. One who asks may have as many sent as may be registered.
+    pub mail: Limit,
 }
 
 /// Why an attempt is not made.
@@ -165,6 +167,29 @@ impl Throttle {
         Err(refusal(wait))
     }
 
+    /// Counts a mail that somebody wants to be sent to `target`, the same whether there is such a one.
+    pub(crate) async fn mail(&self, target: &str, browser: &Browser) -> Result<(), Throttled> {
+        let limits = [
+            (
+                Bucket::sender(seen(browser)),
+                &self.limits.registration,
+                "mails of an address",
+            ),
+            (Bucket::mail(target), &self.limits.mail, "mails to one"),
+        ];
+        for (bucket, limit, rule) in limits {
+            let wait = match self.claim(bucket, limit).await? {
+                Claim::Granted(_) => continue,
+                Claim::Wait(wait) => Some(wait),
+                Claim::Off => None,
+            };
+            let event = self.event(EventKind::LimitExceeded, None, browser);
+            self.events.record(event.with(facts(rule, wait)));
+            return Err(refusal(wait));
+        }
+        Ok(())
+    }
+
     /// A new account starts without the guesses at its name that were made when nobody had it.
     pub(crate) async fn begin(&self, username: &Username) {
         // Where that fails, it is counted as if it had been the account's.
@@ -254,6 +279,7 @@ pub(crate) mod testing {
                 account: LIMIT,
                 address: LIMIT,
                 registration: LIMIT,
+                mail: LIMIT,
             },
         }
     }

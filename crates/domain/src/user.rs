@@ -29,8 +29,8 @@ pub struct User {
     pub id: UserId,
     /// Who, for people.
     pub username: Username,
-    /// What their password is checked against.
-    pub password: PasswordHash,
+    /// What their password is checked against. `None`: no password is right, until its owner chooses one by a link.
+    pub password: Option<PasswordHash>,
     /// When the account was made.
     pub since: OffsetDateTime,
     /// The login that came last: while somebody is signed in in one place alone, this very one.

@@ -3,11 +3,14 @@
 mod attempts;
 pub mod audit;
 mod chain;
+mod emails;
 mod entity;
 mod events;
 pub mod flask;
 #[cfg(feature = "testing")]
 mod fresh;
+mod links;
+mod outbox;
 mod place;
 mod sessions;
 pub mod transfer;
@@ -31,9 +34,12 @@ use vestibule_domain::ports::Backend;
 use vestibule_migrations::Migrator;
 
 pub use attempts::SqlAttempts;
+pub use emails::SqlEmails;
 pub use events::SqlEvents;
 #[cfg(feature = "testing")]
 pub use fresh::create_database;
+pub use links::SqlLinks;
+pub use outbox::SqlOutbox;
 pub use place::Place;
 pub use sessions::SqlSessions;
 pub use users::SqlUsers;

@@ -2,13 +2,17 @@ use std::net::IpAddr;
 
 use async_trait::async_trait;
 use sea_orm::sea_query::Expr;
-use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, QueryFilter, Set, SqlErr};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QuerySelect,
+    Set, SqlErr,
+};
 use time::OffsetDateTime;
+use uuid::Uuid;
 use vestibule_domain::ports::{AddUserError, Users};
-use vestibule_domain::{Outage, PasswordHash, User, UserId, Username, Visit};
+use vestibule_domain::{Letter, Outage, PasswordHash, User, UserId, Username, Visit};
 
-use crate::Sql;
 use crate::entity::user::{ActiveModel, Column, Entity, Model};
+use crate::{Sql, outbox};
 
 /// [`Users`] in a SQL database.
 pub struct SqlUsers(pub Sql);
@@ -40,7 +44,7 @@ impl Users for SqlUsers {
         let row = ActiveModel {
             id: Set(user.id.0),
             username: Set(user.username.as_str().to_owned()),
-            password_hash: Set(user.password.as_str().to_owned()),
+            password_hash: Set(text(user.password.clone())),
             created_at: Set(user.since),
             last_login_at: Set(last_login_at),
             last_login_from: Set(last_login_from),
@@ -87,6 +91,66 @@ impl Users for SqlUsers {
             .map(|replaced| replaced.rows_affected > 0)
             .map_err(Outage::during("replacing a password hash"))
     }
+
+    async fn change_password(
+        &self,
+        id: UserId,
+        old: Option<PasswordHash>,
+        new: &PasswordHash,
+        letters: &[Letter],
+    ) -> Result<bool, Outage> {
+        self.0
+            .answer(self.change(id, &text(old), new, letters))
+            .await
+            .map_err(Outage::during("changing a password"))
+    }
+
+    async fn forget_password(&self, id: UserId) -> Result<(), Outage> {
+        let forgotten = Entity::update_many()
+            .col_expr(Column::PasswordHash, Expr::value(text(None)))
+            .filter(Column::Id.eq(id.0));
+        self.0
+            .answer(forgotten.exec(&self.0.write))
+            .await
+            .map(drop)
+            .map_err(Outage::during("taking a password away"))
+    }
+}
+
+impl SqlUsers {
+    async fn change(
+        &self,
+        id: UserId,
+        old: &str,
+        new: &PasswordHash,
+        letters: &[Letter],
+    ) -> Result<bool, DbErr> {
+        let transaction = self.0.begin().await?;
+        let changed = Entity::update_many()
+            .col_expr(Column::PasswordHash, Expr::value(new.as_str()))
+            .filter(Column::Id.eq(id.0))
+            .filter(Column::PasswordHash.eq(old))
+            .exec(&transaction)
+            .await?;
+        if changed.rows_affected == 0 {
+            return Ok(false);
+        }
+        outbox::put_all(&transaction, letters).await?;
+        transaction.commit().await?;
+        Ok(true)
+    }
+}
+
+/// Keeps what belongs to an account from being changed by others until the transaction ends. On SQLite it is anyway.
+pub(crate) async fn lock(transaction: &impl ConnectionTrait, id: Uuid) -> Result<(), DbErr> {
+    let locked = Entity::find_by_id(id).lock_exclusive();
+    locked.one(transaction).await.map(drop)
+}
+
+/// No password is an empty text, which no hash is.
+fn text(hash: Option<PasswordHash>) -> String {
+    hash.map(|hash| hash.as_str().to_owned())
+        .unwrap_or_default()
 }
 
 fn columns(visit: Option<&Visit>) -> (Option<OffsetDateTime>, Option<String>) {
@@ -101,7 +165,7 @@ fn user(row: Model) -> Result<User, Outage> {
     Ok(User {
         id: UserId(row.id),
         username: Username::parse(&row.username).map_err(Outage::during(DURING))?,
-        password: PasswordHash::new(row.password_hash),
+        password: (!row.password_hash.is_empty()).then(|| PasswordHash::new(row.password_hash)),
         since: row.created_at,
         last_login: visit(row.last_login_at, row.last_login_from.as_deref())
             .map_err(Outage::during(DURING))?,

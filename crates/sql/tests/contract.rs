@@ -7,7 +7,10 @@ use std::time::Duration;
 use tempfile::TempDir;
 use vestibule_domain::ports::{AddUserError, Backend, Sessions, Users};
 use vestibule_domain::{Outage, contract};
-use vestibule_sql::{Options, Sql, SqlAttempts, SqlSessions, SqlUsers, pending_migrations};
+use vestibule_sql::{
+    Options, Sql, SqlAttempts, SqlEmails, SqlLinks, SqlOutbox, SqlSessions, SqlUsers,
+    pending_migrations,
+};
 
 #[cfg(feature = "servers")]
 #[path = "../../vestibule/tests/containers.rs"]
@@ -71,6 +74,27 @@ async fn sqlite_keeps_the_attempts_contract() {
     for sql in [memory().await, on_disk] {
         contract::attempts(&SqlAttempts::new(sql)).await;
     }
+}
+
+#[tokio::test]
+async fn sqlite_keeps_the_contracts_of_mail() {
+    let (emails, links, outbox) = (file().await, file().await, file().await);
+    keep_the_contracts_of_mail([&emails.0, &links.0, &outbox.0]).await;
+    let [emails, links, outbox] = [memory().await, memory().await, memory().await];
+    keep_the_contracts_of_mail([&emails, &links, &outbox]).await;
+}
+
+/// Give them three empty databases.
+async fn keep_the_contracts_of_mail([emails, links, outbox]: [&Sql; 3]) {
+    let users = |sql: &Sql| SqlUsers(sql.clone());
+    contract::emails(
+        &users(emails),
+        &SqlEmails(emails.clone()),
+        &SqlOutbox(emails.clone()),
+    )
+    .await;
+    contract::links(&users(links), &SqlLinks(links.clone())).await;
+    contract::outbox(&users(outbox), &SqlOutbox(outbox.clone())).await;
 }
 
 async fn keeps_the_sessions_contract(sql: Sql) {

@@ -39,6 +39,12 @@ async fn postgres_keeps_the_sessions_contract() {
     crate::keeps_the_sessions_contract(sql).await;
 }
 
+#[tokio::test]
+async fn postgres_keeps_the_contracts_of_mail() {
+    let (emails, links, outbox) = (migrated().await, migrated().await, migrated().await);
+    crate::keep_the_contracts_of_mail([&emails.0, &links.0, &outbox.0]).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn postgres_keeps_the_chain_and_names_each_change() {
     let (url, _server) = empty().await;
@@ -162,7 +168,7 @@ async fn what_happens_in_the_target_meanwhile_is_not_overwritten() {
             transfer(&from, &to, &OPTIONS, &|_, _| {}).await.unwrap();
             let here = SqlUsers(connect(&from).await.unwrap());
             let new = PasswordHash::new("$argon2id$new".into());
-            here.replace_hash(all[7].id, &all[7].password, &new)
+            here.replace_hash(all[7].id, all[7].password.as_ref().unwrap(), &new)
                 .await
                 .unwrap();
         }

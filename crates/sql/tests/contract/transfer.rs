@@ -63,7 +63,7 @@ pub(crate) async fn fill(url: &str, count: u32) -> Vec<User> {
             ));
         }
         user.since = NOON - Duration::minutes(n.into());
-        user.password = PasswordHash::new(format!("$argon2id$ü{n}"));
+        user.password = Some(PasswordHash::new(format!("$argon2id$ü{n}")));
         user.last_login = (n % 3 > 0).then(|| visit(n, (n % 4 > 0).then_some("2001:db8::7")));
         user.previous_login = (n % 3 > 1).then(|| visit(0, (n % 5 > 0).then_some("203.0.113.7")));
         users.add(&user).await.unwrap();
@@ -154,7 +154,7 @@ async fn what_differs_is_made_as_in_the_source() {
     let users = SqlUsers(connect(&from).await.unwrap());
     let new = PasswordHash::new("$argon2id$new".into());
     users
-        .replace_hash(all[3].id, &all[3].password, &new)
+        .replace_hash(all[3].id, all[3].password.as_ref().unwrap(), &new)
         .await
         .unwrap();
     let visit = Visit {
@@ -168,7 +168,7 @@ async fn what_differs_is_made_as_in_the_source() {
     assert_eq!(outcome.source, outcome.target);
     let there = SqlUsers(connect(&to).await.unwrap());
     let changed = there.find(all[3].id).await.unwrap().unwrap();
-    assert_eq!(changed.password, new);
+    assert_eq!(changed.password, Some(new));
     assert_eq!(
         there.find(all[4].id).await.unwrap().unwrap().last_login,
         Some(visit)
@@ -249,7 +249,7 @@ async fn a_target_that_was_used_since_is_left_alone() {
     let here = SqlUsers(connect(&from).await.unwrap());
     for user in &all[..100] {
         let new = PasswordHash::new("$argon2id$new".into());
-        here.replace_hash(user.id, &user.password, &new)
+        here.replace_hash(user.id, user.password.as_ref().unwrap(), &new)
             .await
             .unwrap();
     }

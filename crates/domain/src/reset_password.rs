@@ -1,0 +1,139 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use thiserror::Error;
+
+use crate::ports::{Links, Passwords, Sessions, Users};
+use crate::{
+    Browser, EmailAddress, EventKind, LetterId, LetterKind, Link, LinkToken, NewPassword, Notices,
+    Outage, Permit, Purpose, Throttle, Throttled, User, Username, Waiting,
+};
+
+/// Choosing another password without the one there is, by whoever reads the account's mail.
+///
+/// Source: OWASP Forgot Password Cheat Sheet; OWASP ASVS 5.0 requirement 6.4.3.
+pub struct ResetPassword {
+    /// The accounts.
+    pub users: Arc<dyn Users>,
+    /// What hashes the new password.
+    pub passwords: Arc<dyn Passwords>,
+    /// What ends with the old password.
+    pub sessions: Arc<dyn Sessions>,
+    /// The links that were sent.
+    pub links: Arc<dyn Links>,
+    /// What sends links, and tells of the new password.
+    pub notices: Notices,
+    /// What keeps people from sending mail to others by the thousand, where changes are noted, and the time.
+    pub throttle: Throttle,
+}
+
+/// Why nobody will get a link, or no new password was taken.
+#[derive(Debug, Error)]
+pub enum ResetError {
+    /// What was typed is nobody's name.
+    #[error("Enter your username or your e-mail address.")]
+    NobodysName,
+    /// Too many mails were asked for: for so long there is none.
+    #[error("Too many mails were asked for.")]
+    TooSoon(Duration),
+    /// The link was used, is too old, or was none.
+    #[error("This link is not valid any more.")]
+    Gone,
+    /// The outside did not answer.
+    #[error(transparent)]
+    Outage(#[from] Outage),
+}
+
+impl From<Throttled> for ResetError {
+    fn from(throttled: Throttled) -> Self {
+        match throttled {
+            Throttled::TooSoon(wait) => Self::TooSoon(wait),
+            // There is no such limit.
+            Throttled::Off => Self::TooSoon(Duration::ZERO),
+            Throttled::Outage(outage) => Self::Outage(outage),
+        }
+    }
+}
+
+impl ResetPassword {
+    /// Notes that somebody wants a link. Whose account it is, if anybody's, is looked for by [`SendMail`](crate::SendMail): the
+    /// answer says the same and takes as long for everyone, since nothing is done here that depends on it.
+    ///
+    /// # Errors
+    /// [`ResetError::NobodysName`], [`ResetError::TooSoon`], [`ResetError::Outage`].
+    pub async fn ask(&self, typed: &str, browser: &Browser) -> Result<(), ResetError> {
+        let typed = if typed.contains('@') {
+            let address = EmailAddress::parse(typed).map_err(|_| ResetError::NobodysName)?;
+            address.folded()
+        } else {
+            let username = Username::parse(typed).map_err(|_| ResetError::NobodysName)?;
+            username.as_str().to_owned()
+        };
+        self.throttle.mail(&typed, browser).await?;
+        let wish = Waiting::Wish {
+            id: LetterId::new(),
+            typed,
+            at: self.throttle.clock.now(),
+            browser: browser.agent.clone(),
+            from: browser.address.map(|address| address.to_string()),
+        };
+        Ok(self.notices.outbox.put(&wish).await?)
+    }
+
+    /// Whose password a token resets, and the right to have a new one judged; `None`: nobody's. Looking changes nothing: mail
+    /// scanners open links, too.
+    ///
+    /// # Errors
+    /// [`Outage`].
+    pub async fn look(&self, token: &LinkToken) -> Result<Option<(Username, Permit)>, Outage> {
+        let found = self.find(token).await?;
+        Ok(found.map(|(_, user)| (user.username, Permit::of_member())))
+    }
+
+    async fn find(&self, token: &LinkToken) -> Result<Option<(Link, User)>, Outage> {
+        let link = self.links.find(token.id(Purpose::Reset)).await?;
+        let Some(link) = link.filter(|link| self.throttle.clock.now() < link.expires) else {
+            return Ok(None);
+        };
+        let user = self.users.find(link.user).await?;
+        Ok(user.map(|user| (link, user)))
+    }
+
+    /// Makes `new` the password. Every session ends, and wrong passwords before are forgotten. Nobody is signed in.
+    ///
+    /// # Errors
+    /// [`ResetError::Gone`], also for all but one of those who come with one link at once; [`ResetError::Outage`].
+    pub async fn change(
+        &self,
+        token: &LinkToken,
+        new: NewPassword,
+        browser: &Browser,
+    ) -> Result<Username, ResetError> {
+        let hash = self.passwords.hash(new.0).await?;
+        let (_, user) = self.find(token).await?.ok_or(ResetError::Gone)?;
+        let at = self.throttle.clock.now();
+        let letters = self
+            .notices
+            .letters(LetterKind::PasswordChanged, user.id, at, browser)
+            .await?;
+        // A store that cannot end them leaves the link good.
+        self.sessions.end_all(user.id).await?;
+        if !self.links.take(token.id(Purpose::Reset)).await? {
+            return Err(ResetError::Gone);
+        }
+        let changed = self
+            .users
+            .change_password(user.id, user.password, &hash, &letters)
+            .await?;
+        if !changed {
+            return Err(ResetError::Gone);
+        }
+        let event = self
+            .throttle
+            .event(EventKind::PasswordReset, Some(user.id), browser);
+        self.throttle.events.record(event);
+        self.sessions.end_all(user.id).await?;
+        self.throttle.begin(&user.username).await;
+        Ok(user.username)
+    }
+}

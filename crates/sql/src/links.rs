@@ -1,0 +1,118 @@
+use async_trait::async_trait;
+use sea_orm::sea_query::{LockBehavior, LockType, Query};
+use sea_orm::{ActiveModelTrait, ColumnTrait, DbErr, EntityTrait, IntoActiveModel, QueryFilter};
+use time::OffsetDateTime;
+use uuid::Uuid;
+use vestibule_domain::ports::Links;
+use vestibule_domain::{EmailAddress, Link, LinkId, Outage, Purpose, UserId};
+
+use crate::Sql;
+use crate::entity::link::{Column, Entity, Model};
+use crate::users;
+
+/// [`Links`] in the database of the accounts. They go with their account.
+pub struct SqlLinks(pub Sql);
+
+/// How many expired links go at once.
+const CLEARED: u64 = 500;
+
+impl SqlLinks {
+    async fn keep(&self, row: Model, is_only: bool) -> Result<(), DbErr> {
+        if !is_only {
+            return row
+                .into_active_model()
+                .insert(&self.0.write)
+                .await
+                .map(drop);
+        }
+        let transaction = self.0.begin().await?;
+        // Two at once would not see each other.
+        users::lock(&transaction, row.user_id).await?;
+        older(row.user_id, Purpose::Reset)
+            .exec(&transaction)
+            .await?;
+        row.into_active_model().insert(&transaction).await?;
+        transaction.commit().await
+    }
+}
+
+fn older(user: Uuid, purpose: Purpose) -> sea_orm::DeleteMany<Entity> {
+    Entity::delete_many()
+        .filter(Column::UserId.eq(user))
+        .filter(Column::Purpose.eq(purpose.as_str()))
+}
+
+#[async_trait]
+impl Links for SqlLinks {
+    async fn add(&self, id: LinkId, link: &Link) -> Result<(), Outage> {
+        let row = Model {
+            id: id.0.to_vec(),
+            purpose: link.purpose.as_str().to_owned(),
+            user_id: link.user.0,
+            address: link.address.as_str().to_owned(),
+            since_at: link.since,
+            expires_at: link.expires,
+        };
+        let is_only = link.purpose == Purpose::Reset;
+        self.0
+            .answer(self.keep(row, is_only))
+            .await
+            .map_err(Outage::during("keeping a link"))
+    }
+
+    async fn find(&self, id: LinkId) -> Result<Option<Link>, Outage> {
+        self.0
+            .answer(Entity::find_by_id(id.0.to_vec()).one(&self.0.read))
+            .await
+            .map_err(Outage::during("finding a link"))?
+            .as_ref()
+            .map(link)
+            .transpose()
+    }
+
+    async fn take(&self, id: LinkId) -> Result<bool, Outage> {
+        let taken = Entity::delete_by_id(id.0.to_vec());
+        self.0
+            .answer(taken.exec(&self.0.write))
+            .await
+            .map(|taken| taken.rows_affected > 0)
+            .map_err(Outage::during("taking a link"))
+    }
+
+    async fn end(&self, user: UserId, purpose: Purpose) -> Result<(), Outage> {
+        self.0
+            .answer(older(user.0, purpose).exec(&self.0.write))
+            .await
+            .map(drop)
+            .map_err(Outage::during("ending links"))
+    }
+
+    async fn forget(&self, now: OffsetDateTime) -> Result<u64, Outage> {
+        let expired = Query::select()
+            .column(Column::Id)
+            .from(Entity)
+            .and_where(Column::ExpiresAt.lte(now))
+            .limit(CLEARED)
+            .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
+            .to_owned();
+        let cleared = Entity::delete_many().filter(Column::Id.in_subquery(expired));
+        self.0
+            .answer(cleared.exec(&self.0.write))
+            .await
+            .map(|cleared| cleared.rows_affected)
+            .map_err(Outage::during("forgetting links"))
+    }
+}
+
+/// A row is checked on its way in, as a user's is.
+fn link(row: &Model) -> Result<Link, Outage> {
+    const DURING: &str = "reading a link's row";
+    let purpose = Purpose::parse(&row.purpose);
+    Ok(Link {
+        purpose: purpose.ok_or_else(|| Outage::during(DURING)("its purpose"))?,
+        user: UserId(row.user_id),
+        address: EmailAddress::parse(&row.address).map_err(Outage::during(DURING))?,
+        since: row.since_at,
+        expires: row.expires_at,
+    })
+}
