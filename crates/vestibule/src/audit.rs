@@ -125,6 +125,19 @@ fn in_words(kind: EventKind) -> &'static str {
         EventKind::PasswordChangeFailed => {
             "A change of password was refused: the password there is was wrong"
         }
+        EventKind::ResetAsked => "A link for a new password was asked for, and is sent",
+        EventKind::PasswordReset => {
+            "A new password was chosen by a link in a mail; every session ended"
+        }
+        EventKind::Disowned => {
+            "The account's owner disowned what was done: every session ended, and the password is gone"
+        }
+        EventKind::EmailAdded => "An e-mail address was added, which does not count yet",
+        EventKind::EmailVerified => "An e-mail address was shown to be its owner's",
+        EventKind::EmailRemoved => "An e-mail address was removed",
+        EventKind::MailRefused => {
+            "A mail will not be sent: it was refused for good, or for too long"
+        }
         EventKind::LimitExceeded => "Refused: it was asked for too often",
         EventKind::UserCreated => "An account was made",
         EventKind::SessionCreated => "A session started",

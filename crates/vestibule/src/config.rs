@@ -31,7 +31,8 @@ use crate::warnings;
 use self::keys::KEYS;
 pub use self::secrets::Secrets;
 pub use self::sections::{
-    Database, Events, Format, Level, Log, Mode, Passwords, Registration, Server, Sessions, Throttle,
+    Accounts, Database, Events, Format, Level, Log, Mail, Mode, Passwords, Registration, Server,
+    Sessions, Throttle,
 };
 
 /// Every setting. Fields may be changed freely, in tests above all: only
@@ -50,6 +51,10 @@ pub struct Config {
     pub throttle: Throttle,
     /// Who may make an account.
     pub registration: Registration,
+    /// What accounts have.
+    pub accounts: Accounts,
+    /// How mail goes out.
+    pub mail: Mail,
     /// What is kept of what happened.
     pub events: Events,
     /// What is written down.

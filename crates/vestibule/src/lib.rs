@@ -1,5 +1,6 @@
 //! Vestibule, put together: config, adapters, acts, pages.
 
+mod acts;
 pub mod audit;
 pub mod breach;
 mod clock;
@@ -10,6 +11,7 @@ mod front;
 pub mod health;
 pub mod import;
 pub mod log;
+pub mod mail;
 mod passwords;
 mod secret_key;
 mod stores;
@@ -27,15 +29,15 @@ use rocket::figment::Figment;
 use rocket::{Build, Rocket};
 use tokio::net::TcpListener;
 use tracing::warn;
-use vestibule_domain::ports::{Attempts, Backend, Clock, Events, History, Sessions, Users};
-use vestibule_domain::{
-    ChangePassword, Login, Logout, Outage, OwnSessions, Ready, Register, Resume, SessionLimits,
-    SignIn, Throttle,
-};
+use vestibule_domain::ports::{Attempts, Backend, Clock, Events, History};
+use vestibule_domain::{EmailRule, Outage, Ready};
 use vestibule_redis::{Redis, RedisAttempts, RedisSessions};
-use vestibule_sql::{Place, Sql, SqlAttempts, SqlEvents, SqlSessions, SqlUsers};
+use vestibule_sql::{
+    Place, Sql, SqlAttempts, SqlEmails, SqlEvents, SqlLinks, SqlOutbox, SqlSessions, SqlUsers,
+};
 use vestibule_web::{Judge, Keys, MethodAsSent, Pages, Proxies, Site};
 
+use acts::Parts;
 use config::Secrets;
 use passwords::{passwords, policy};
 use stores::{database, pending_migrations, place, redis, unusable};
@@ -54,6 +56,7 @@ pub async fn rocket(config: &Config, clock: Arc<dyn Clock>) -> Result<Rocket<Bui
     let pages = pages(config)?;
     let passwords = passwords(config)?;
     let policy = policy(config)?;
+    let mailer = Arc::new(mail::mailer(config)?);
     let settings = settings(config)?;
     check_secret_key(config)?;
     // What can be refused without a trace has been, by now.
@@ -63,86 +66,34 @@ pub async fn rocket(config: &Config, clock: Arc<dyn Clock>) -> Result<Rocket<Bui
     let redis = redis(config).await?;
     warn_of(config, &site);
 
-    let users: Arc<dyn Users> = Arc::new(SqlUsers(sql.clone()));
-    let sessions: Arc<dyn Sessions> = match &redis {
-        Some(redis) => Arc::new(RedisSessions::new(
-            Arc::clone(redis),
-            config.sessions.replicas,
-        )),
-        None => Arc::new(SqlSessions::new(sql.clone())),
-    };
-    let limits = SessionLimits {
-        idle: config.sessions.idle,
-        lifetime: config.sessions.lifetime,
-        remembered: config.sessions.remembered,
-        recent: config.sessions.recent,
-    };
+    let recorder = recorder(config, &sql, &clock);
     let mut backends: Vec<Arc<dyn Backend>> = vec![Arc::new(sql.clone())];
     backends.extend(redis.clone().map(|redis| redis as Arc<dyn Backend>));
-    let recorder = recorder(config, &sql, &clock);
-    let events: Arc<dyn Events> = Arc::clone(&recorder) as Arc<dyn Events>;
     let attempts = attempts(&sql, redis.as_ref()).await;
-    let throttle = Throttle {
+    let parts = Parts {
+        users: Arc::new(SqlUsers(sql.clone())),
+        sessions: match redis {
+            Some(redis) => Arc::new(RedisSessions::new(redis, config.sessions.replicas)),
+            None => Arc::new(SqlSessions::new(sql.clone())),
+        },
+        passwords,
+        emails: Arc::new(SqlEmails(sql.clone())),
+        links: Arc::new(SqlLinks(sql.clone())),
+        outbox: Arc::new(SqlOutbox(sql.clone())),
+        mailer,
         attempts: attempts.map_err(|e| unusable(config, &e))?,
-        events: Arc::clone(&events),
+        events: Arc::clone(&recorder) as Arc<dyn Events>,
         clock: Arc::clone(&clock),
-        limits: config.throttle.limits(),
     };
-    let sign_in = || SignIn {
-        users: Arc::clone(&users),
-        sessions: Arc::clone(&sessions),
-        events: Arc::clone(&events),
-        clock: Arc::clone(&clock),
-        limits,
-    };
+    tokio::spawn(mail::tidy(Arc::clone(&parts.links), Arc::clone(&clock)));
 
-    Ok(rocket::custom(settings)
+    Ok(parts
+        .acts(config, rocket::custom(settings))
         .manage(site)
         .manage(Proxies::new(config.server.trusted_proxies.clone()))
-        .manage(Login {
-            users: Arc::clone(&users),
-            passwords: Arc::clone(&passwords),
-            throttle: throttle.clone(),
-            events: Arc::clone(&events),
-            sign_in: sign_in(),
-        })
-        .manage(Register {
-            open: config.registration.mode == config::Mode::Open,
-            users: Arc::clone(&users),
-            passwords: Arc::clone(&passwords),
-            throttle: throttle.clone(),
-            events: Arc::clone(&events),
-            clock: Arc::clone(&clock),
-            sign_in: sign_in(),
-        })
-        .manage(ChangePassword {
-            users: Arc::clone(&users),
-            passwords: Arc::clone(&passwords),
-            throttle,
-            events: Arc::clone(&events),
-            sign_in: sign_in(),
-        })
-        .manage(OwnSessions {
-            sessions: Arc::clone(&sessions),
-            events: Arc::clone(&events),
-            clock: Arc::clone(&clock),
-        })
-        .manage(Logout {
-            sessions: Arc::clone(&sessions),
-            events: Arc::clone(&events),
-            clock: Arc::clone(&clock),
-        })
-        .manage(Resume {
-            sessions: Arc::clone(&sessions),
-            events: Arc::clone(&events),
-            clock: Arc::clone(&clock),
-            limits,
-        })
         .manage(Ready { backends })
         .manage(Judge::new(policy))
-        .manage(users)
         .manage(Arc::new(SqlEvents(sql)) as Arc<dyn History>)
-        .manage(events)
         .manage(recorder)
         .manage(clock)
         .manage(pages.static_files())
@@ -180,6 +131,7 @@ pub async fn check(config: &Config) -> Result<String, BadConfig> {
     pages(config)?;
     passwords(config)?;
     policy(config)?;
+    mail::mailer(config)?;
     check_secret_key(config)?;
     let steps = pending_migrations(config).await?;
     let database = match (steps, place(config)?) {
@@ -299,6 +251,12 @@ fn warn_of(config: &Config, site: &Site) {
         warn!(
             "server.public_url is https, so a proxy stands in front, but server.trusted_proxies is unset: visitors are \
              taken for one, with the proxy's address, until it is that address"
+        );
+    }
+    if config.mail.url.is_none() && config.accounts.email != EmailRule::Off {
+        warn!(
+            "mail.url is unset, so mail reaches nobody: each is written to a file in {}",
+            config.mail.folder.display()
         );
     }
     if config.server.public_url.is_none() && !config.server.address.is_loopback() {

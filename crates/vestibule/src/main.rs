@@ -13,12 +13,13 @@ use indicatif::{ProgressBar, ProgressStyle};
 use secrecy::SecretString;
 use tracing::warn;
 use vestibule::import::{self, ImportFailed};
+use vestibule::mail::{self, TestFailed};
 use vestibule::unlock::{self, UnlockFailed};
 use vestibule::{
     BadConfig, Config, Front, Recorder, Signals, SystemClock, audit, breach, claim_port,
     forbid_core_dumps, health, log, rocket, transfer,
 };
-use vestibule_domain::RequestId;
+use vestibule_domain::{RequestId, SendMail};
 use vestibule_sql::audit::Head;
 
 /// Vestibule, the entrance hall for your app. Without a command it serves.
@@ -66,6 +67,9 @@ enum Command {
         /// Whose account
         username: String,
     },
+    /// See whether mail goes out
+    #[command(subcommand)]
+    Mail(Mail),
     /// Work on the operator's own list of passwords that are known from leaks
     #[command(subcommand)]
     Breach(Breach),
@@ -84,6 +88,15 @@ enum Audit {
         /// A head that was noted earlier: it has to be in the chain still
         #[arg(long, value_name = "HEAD")]
         head: Option<String>,
+    },
+}
+
+#[derive(Subcommand)]
+enum Mail {
+    /// Send a mail that only says that mail arrives, and say what the server answered
+    Test {
+        /// Where to
+        address: String,
     },
 }
 
@@ -141,6 +154,7 @@ fn run(command: Command) -> anyhow::Result<()> {
                 build_breach_file(&config, &list, output.as_deref())
             }
             Command::Import { flask } => import(&config, &flask).await,
+            Command::Mail(Mail::Test { address }) => test_mail(&config, &address).await,
             Command::Unlock { username } => unlock(&config, &username).await,
         }
     });
@@ -157,6 +171,9 @@ async fn serve(mut config: Config) -> anyhow::Result<()> {
     let rocket = rocket(&config, Arc::new(SystemClock)).await?;
     let rocket = rocket.ignite().await?;
     let recorder = rocket.state::<Arc<Recorder>>().cloned();
+    if let Some(send) = rocket.state::<Arc<SendMail>>() {
+        tokio::spawn(mail::send_for_ever(Arc::clone(send)));
+    }
     let front = Front::new(rocket, &config).await?;
     let signals = Signals::new()?;
     if let Some(recorder) = &recorder {
@@ -255,6 +272,15 @@ async fn unlock(config: &Config, name: &str) -> anyhow::Result<()> {
         io::stdout(),
         "The password of {username} counts again from every browser."
     )?;
+    Ok(())
+}
+
+async fn test_mail(config: &Config, address: &str) -> anyhow::Result<()> {
+    let answer = mail::test(config, address).await.map_err(|e| match e {
+        TestFailed::Config(bad) => bad.into(),
+        other => anyhow::Error::from(other),
+    })?;
+    writeln!(io::stdout(), "{answer}")?;
     Ok(())
 }
 

@@ -22,6 +22,7 @@ mod kept;
 mod known;
 mod login;
 mod logout;
+mod mail;
 mod matrix;
 mod moving;
 mod observatory;

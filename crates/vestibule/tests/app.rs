@@ -1,6 +1,9 @@
 //! The harness: the whole app in this process, on a database of its own, with hashes that cost nothing and a clock that
 //! is set by hand; and the roles that use it.
 
+#[path = "letters.rs"]
+pub(crate) mod letters;
+
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,11 +11,15 @@ use std::time::Duration;
 
 use rocket::http::{ContentType, Cookie, Header, Method, Status};
 use rocket::local::asynchronous::{Client, LocalRequest};
+use tempfile::TempDir;
 use time::OffsetDateTime;
 use time::macros::datetime;
 use vestibule::Config;
 use vestibule::Recorder;
+use vestibule_domain::SendMail;
 use vestibule_domain::ports::Clock;
+
+use self::letters::Letter;
 
 /// A password that the policy takes.
 pub(crate) const PASSWORD: &str = "nine wet sparrows hum";
@@ -20,6 +27,8 @@ pub(crate) const PASSWORD: &str = "nine wet sparrows hum";
 pub(crate) struct App {
     pub(crate) client: Client,
     clock: Arc<HandSetClock>,
+    /// Where its mail goes.
+    outbox: TempDir,
 }
 
 /// What `Config` becomes where hashing is not what is tested.
@@ -47,12 +56,16 @@ impl App {
 
     pub(crate) async fn with(config: &Config) -> Self {
         let clock = Arc::new(HandSetClock(Mutex::new(datetime!(2026-11-23 12:00 UTC))));
-        let rocket = vestibule::rocket(config, Arc::clone(&clock) as Arc<dyn Clock>)
+        let outbox = TempDir::new().unwrap();
+        let mut config = config.clone();
+        config.mail.folder = outbox.path().to_owned();
+        let rocket = vestibule::rocket(&config, Arc::clone(&clock) as Arc<dyn Clock>)
             .await
             .unwrap();
         Self {
             client: Client::untracked(rocket).await.unwrap(),
             clock,
+            outbox,
         }
     }
 
@@ -60,6 +73,13 @@ impl App {
     pub(crate) async fn events_are_kept(&self) {
         let recorder = self.client.rocket().state::<Arc<Recorder>>().unwrap();
         recorder.settled().await;
+    }
+
+    /// What was sent since this was asked for the last time, the oldest first.
+    pub(crate) async fn mail(&self) -> Vec<Letter> {
+        let send = self.client.rocket().state::<Arc<SendMail>>().unwrap();
+        while send.send_one().await.unwrap() {}
+        letters::take(self.outbox.path())
     }
 
     /// Lets time pass.
@@ -320,6 +340,7 @@ pub(crate) fn routes(app: &App) -> Vec<(Method, String)> {
         .routes()
         .map(|route| {
             let path = route.uri.path().replace("<name>", "style.css");
+            let path = path.replace("<purpose>/<token>", "verify/x");
             (route.method, path)
         })
         .collect()

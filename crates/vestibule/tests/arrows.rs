@@ -3,11 +3,12 @@
 use std::fs;
 use std::path::Path;
 
-const ALLOWED: [(&str, &[&str]); 8] = [
+const ALLOWED: [(&str, &[&str]); 9] = [
     ("crates/domain", &[]),
     ("migrations", &[]),
     ("crates/argon2", &["vestibule-domain"]),
     ("crates/breach", &["vestibule-domain"]),
+    ("crates/mail", &["vestibule-domain"]),
     ("crates/redis", &["vestibule-domain"]),
     ("crates/sql", &["vestibule-domain", "vestibule-migrations"]),
     ("crates/web", &["vestibule-domain"]),
@@ -17,6 +18,7 @@ const ALLOWED: [(&str, &[&str]); 8] = [
             "vestibule-argon2",
             "vestibule-breach",
             "vestibule-domain",
+            "vestibule-mail",
             "vestibule-redis",
             "vestibule-sql",
             "vestibule-web",

@@ -5,11 +5,15 @@ use rocket::http::{ContentType, Header, Method, Status};
 use crate::app::{Answer, App, PASSWORD, encode, routes, with_token};
 
 /// The routes that anybody may ask for; all others are for signed-in people.
-const PUBLIC: [&str; 8] = [
+const PUBLIC: [&str; 12] = [
     "/",
     "/login",
     "/register",
     "/logout",
+    "/forgot",
+    "/reset",
+    "/link",
+    "/link/verify/x",
     "/farewell.svg",
     "/static/style.css",
     "/health/live",
@@ -141,7 +145,10 @@ async fn asking_changes_nothing() {
 /// What the form of each path has to hold, less its token.
 fn fields_of(path: &str) -> &'static [(&'static str, &'static str)] {
     match path {
-        "/logout" => &[],
+        "/logout" | "/link" => &[],
+        "/forgot" => &[("account", "ada")],
+        "/reset" => &[("new", PASSWORD)],
+        "/account/emails" => &[("act", "add"), ("email", "eve@example.com")],
         "/login" | "/register" => &[("username", "eve"), ("password", PASSWORD)],
         "/confirm" => &[("password", PASSWORD)],
         "/account/password" => &[("old", PASSWORD), ("new", "ten dry sparrows hum")],
@@ -235,8 +242,8 @@ async fn no_post_takes_a_form_that_is_not_ours() {
         }
     }
     assert_eq!(
-        posts, 6,
-        "login, register, logout, confirm, password, sessions"
+        posts, 10,
+        "login, register, logout, forgot, reset, link, confirm, password, sessions, emails"
     );
     assert!(ada.clone().is_signed_in().await, "nobody was logged out");
     let eve = app.visitor().login("eve", PASSWORD).await;

@@ -35,7 +35,7 @@ async fn hash(folder: &Path, name: &str) -> String {
     let users = SqlUsers(Sql::connect(&url, &options).await.unwrap());
     let username = Username::parse(name).unwrap();
     let user = users.find_by_username(&username).await.unwrap().unwrap();
-    user.password.as_str().to_owned()
+    user.password.unwrap().as_str().to_owned()
 }
 
 async fn login(server: &Server, name: &str, password: &str) -> u16 {

@@ -210,6 +210,7 @@ async fn a_hash_of_another_cost_is_made_anew_at_login() {
             .unwrap()
             .unwrap()
             .password
+            .unwrap()
     };
     assert!(
         hash()

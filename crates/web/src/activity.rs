@@ -14,7 +14,7 @@ use crate::refusal::Refusal;
 const PAGE: usize = 20;
 
 /// What the owner of an account is shown. That a session starts is the same news as the login.
-const SHOWN: [EventKind; 9] = [
+const SHOWN: [EventKind; 15] = [
     EventKind::LoginSucceeded,
     EventKind::LoginSucceededAfterFailures,
     EventKind::LoginFailed,
@@ -22,6 +22,12 @@ const SHOWN: [EventKind; 9] = [
     EventKind::PasswordUnlocked,
     EventKind::PasswordChanged,
     EventKind::PasswordChangeFailed,
+    EventKind::ResetAsked,
+    EventKind::PasswordReset,
+    EventKind::Disowned,
+    EventKind::EmailAdded,
+    EventKind::EmailVerified,
+    EventKind::EmailRemoved,
     EventKind::UserCreated,
     EventKind::SessionEnded,
 ];
@@ -60,7 +66,12 @@ pub(crate) async fn get(
 
 fn row(event: &Kept) -> Row {
     let browser = event.facts.get("browser");
-    let with: Vec<_> = browser.into_iter().chain(&event.address).collect();
+    let email = event.facts.get("email");
+    let with: Vec<_> = email
+        .into_iter()
+        .chain(browser)
+        .chain(&event.address)
+        .collect();
     let with = with.into_iter().map(String::as_str).collect::<Vec<_>>();
     Row {
         what: in_words(event),
@@ -84,6 +95,15 @@ fn in_words(event: &Kept) -> String {
         EventKind::PasswordUnlocked => "Your password counts in every browser again",
         EventKind::PasswordChanged => "Password changed",
         EventKind::PasswordChangeFailed => "A wrong password was given to change yours",
+        EventKind::ResetAsked => "A link for a new password was asked for",
+        EventKind::PasswordReset => "Password changed by a link in a mail",
+        EventKind::Disowned => {
+            "Taken back by a link in a mail: everybody was signed out, and the password is gone"
+        }
+        EventKind::EmailAdded => "E-mail address added",
+        EventKind::EmailVerified => "E-mail address shown to be yours",
+        EventKind::EmailRemoved => "E-mail address removed",
+        EventKind::MailRefused => "A mail to you could not be sent",
         EventKind::UserCreated => "Account made",
         EventKind::SessionEnded => match reason {
             "expired" => "A session had expired",

@@ -7,8 +7,8 @@ use rocket_dyn_templates::{Template, context};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use time::macros::format_description;
-use vestibule_domain::Visit;
 use vestibule_domain::ports::Users;
+use vestibule_domain::{EmailRule, OwnEmails, Visit};
 
 use crate::Site;
 use crate::csrf::Csrf;
@@ -22,6 +22,7 @@ pub(crate) async fn get(
     csrf: Csrf,
     left: Left,
     users: &State<Arc<dyn Users>>,
+    emails: &State<OwnEmails>,
     site: &State<Site>,
     jar: &CookieJar<'_>,
 ) -> Result<Template, Refusal> {
@@ -31,6 +32,7 @@ pub(crate) async fn get(
         context! {
             csrf: csrf.0,
             notice: left.take(site, jar),
+            with_mail: emails.rule() != EmailRule::Off,
             username: user.username.as_str(),
             member_since: Moment::day(user.since),
             last_login: user.last_login.map(Seen::from),

@@ -14,7 +14,9 @@ mod cookie;
 mod csrf;
 mod dashboard;
 mod device;
+mod emails;
 mod error;
+mod forgot;
 mod form;
 mod guard;
 mod headers;
@@ -22,6 +24,7 @@ mod health;
 mod home;
 mod judge;
 mod keys;
+mod link;
 mod login;
 mod logout;
 mod method;
@@ -31,6 +34,7 @@ mod password;
 mod refusal;
 mod register;
 mod request;
+mod reset;
 mod sessions;
 mod site;
 mod static_files;
@@ -49,7 +53,7 @@ pub use static_files::StaticFiles;
 pub use templates::{Pages, PagesError};
 
 /// Every page. They need, managed by Rocket: [`Site`], [`Proxies`], the acts `Login`, `Register`, `Logout`, `Resume`,
-/// `ChangePassword`, `OwnSessions` and `Ready`, [`Judge`], `Arc<dyn Users>`, `Arc<dyn History>`, `Arc<dyn Events>` and `Arc<dyn Clock>`; and [`Pages`] attached.
+/// `ChangePassword`, `OwnSessions`, `OwnEmails`, `ResetPassword`, `Disown` and `Ready`, [`Judge`], `Arc<dyn Users>`, `Arc<dyn History>`, `Arc<dyn Events>` and `Arc<dyn Clock>`; and [`Pages`] attached.
 pub fn routes() -> Vec<rocket::Route> {
     rocket::routes![
         home::get,
@@ -67,6 +71,15 @@ pub fn routes() -> Vec<rocket::Route> {
         activity::get,
         sessions::get,
         sessions::post,
+        emails::get,
+        emails::post,
+        forgot::get,
+        forgot::post,
+        reset::get,
+        reset::post,
+        link::open,
+        link::get,
+        link::post,
         static_files::get,
         health::live,
         health::ready,

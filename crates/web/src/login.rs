@@ -5,7 +5,7 @@ use rocket::http::{CookieJar, Status};
 use rocket::response::Redirect;
 use rocket::{State, get, post, uri};
 use rocket_dyn_templates::{Template, context};
-use vestibule_domain::{Login, LoginError, Password, Register, Username};
+use vestibule_domain::{EmailRule, Login, LoginError, Password, Register, Username};
 
 use crate::Site;
 use crate::csrf::Csrf;
@@ -13,6 +13,7 @@ use crate::form::{OwnForm, SecretField};
 use crate::guard::{Asking, Visitor};
 use crate::logout::JustLeft;
 use crate::next::Next;
+use crate::notice::Left;
 use crate::refusal::{Problem, Refusal};
 use crate::wait::Later;
 
@@ -26,12 +27,17 @@ pub(crate) struct LoginForm {
     remember: Option<String>,
 }
 
+#[expect(
+    clippy::too_many_arguments,
+    reason = "Rocket hands guards over one by one"
+)]
 #[get("/login?<next>")]
 pub(crate) fn get(
     next: Option<&str>,
     visitor: Visitor,
     csrf: Csrf,
     just_left: JustLeft,
+    left: Left,
     register: &State<Register>,
     site: &State<Site>,
     jar: &CookieJar<'_>,
@@ -44,6 +50,7 @@ pub(crate) fn get(
     let typed = Typed {
         next,
         just_left: just_left.0,
+        notice: left.take(site, jar),
         ..Typed::default()
     };
     Ok(page(&csrf, register, &typed, None, &[]))
@@ -64,7 +71,7 @@ pub(crate) async fn post(
         username: form.username,
         next: form.next.as_deref().and_then(Next::parse),
         remember: form.remember.as_deref() == Some("on"),
-        just_left: false,
+        ..Typed::default()
     };
     let again = |status, problems: &[Problem]| {
         // Typing errors need nobody's help.
@@ -124,6 +131,7 @@ struct Typed {
     next: Option<Next>,
     remember: bool,
     just_left: bool,
+    notice: Option<&'static str>,
 }
 
 fn page(
@@ -137,7 +145,7 @@ fn page(
     let register_href = register
         .open
         .then(|| uri!(crate::register::get(next = next)).to_string());
-    let notice = (next.is_some() && problems.is_empty()).then_some("Sign in to go on.");
+    let go_on = (next.is_some() && problems.is_empty()).then_some("Sign in to go on.");
     Template::render(
         "login.html",
         context! {
@@ -146,7 +154,8 @@ fn page(
             remember: typed.remember,
             next,
             register_href,
-            notice,
+            notice: typed.notice.or(go_on),
+            with_mail: register.emails.rule() != EmailRule::Off,
             just_left: typed.just_left,
             request,
             problems,

@@ -16,17 +16,31 @@ pub(crate) enum Notice {
     SessionEnded,
     SessionGone,
     OthersEnded,
+    VerifySent,
+    EmailVerified,
+    EmailRemoved,
+    EmailStays,
+    LinkAsked,
+    PasswordReset,
+    Disowned,
 }
 
 /// How long the next page may take to come.
 const KEPT: Duration = Duration::from_mins(1);
 
 impl Notice {
-    const ALL: [Self; 4] = [
+    const ALL: [Self; 11] = [
         Self::PasswordChanged,
         Self::SessionEnded,
         Self::SessionGone,
         Self::OthersEnded,
+        Self::VerifySent,
+        Self::EmailVerified,
+        Self::EmailRemoved,
+        Self::EmailStays,
+        Self::LinkAsked,
+        Self::PasswordReset,
+        Self::Disowned,
     ];
 
     fn as_str(self) -> &'static str {
@@ -35,6 +49,13 @@ impl Notice {
             Self::SessionEnded => "session-ended",
             Self::SessionGone => "session-gone",
             Self::OthersEnded => "others-ended",
+            Self::VerifySent => "verify-sent",
+            Self::EmailVerified => "email-verified",
+            Self::EmailRemoved => "email-removed",
+            Self::EmailStays => "email-stays",
+            Self::LinkAsked => "link-asked",
+            Self::PasswordReset => "password-reset",
+            Self::Disowned => "disowned",
         }
     }
 
@@ -46,6 +67,24 @@ impl Notice {
             Self::SessionEnded => "That browser is signed out.",
             Self::SessionGone => "That browser was signed out already.",
             Self::OthersEnded => "All other browsers are signed out.",
+            Self::VerifySent => {
+                "A mail is on its way. Open the link in it within 24 hours: then the address counts."
+            }
+            Self::EmailVerified => "Your e-mail address counts from now on.",
+            Self::EmailRemoved => "The address is removed.",
+            Self::EmailStays => {
+                "Nothing was removed: an account has to have an address that counts. Add another one first."
+            }
+            Self::LinkAsked => {
+                "If there is such an account, and it has an e-mail address that counts, a mail with a link is on its way. \
+                 The link is good for 30 minutes."
+            }
+            Self::PasswordReset => {
+                "Your password is changed, and everybody is signed out. Sign in with the new one."
+            }
+            Self::Disowned => {
+                "Everybody is signed out, and the password is gone. A mail with a link for a new one is on its way to you."
+            }
         }
     }
 

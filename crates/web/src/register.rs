@@ -3,7 +3,10 @@ use rocket::http::{CookieJar, Status};
 use rocket::response::Redirect;
 use rocket::{State, get, post, uri};
 use rocket_dyn_templates::{Template, context};
-use vestibule_domain::{EventKind, Password, Register, RegisterError, Username};
+use vestibule_domain::{
+    EmailAddress, EmailRule, EventKind, NotAnEmailAddress, Password, Register, RegisterError,
+    Username,
+};
 
 use crate::Site;
 use crate::csrf::Csrf;
@@ -13,6 +16,7 @@ use crate::guard::{Asking, Visitor};
 use crate::judge::Judge;
 use crate::login::onward;
 use crate::next::Next;
+use crate::notice::Notice;
 use crate::refusal::{Problem, Refusal};
 use crate::request::Witness;
 use crate::wait::Later;
@@ -24,6 +28,7 @@ pub(crate) struct RegisterForm {
     #[field(name = "csrf")]
     _csrf: String,
     next: Option<String>,
+    email: Option<String>,
 }
 
 #[get("/register?<next>")]
@@ -42,7 +47,11 @@ pub(crate) fn get(
     if !register.open {
         return Err(closed(&witness));
     }
-    Ok(page(&csrf, judge, "", next.as_ref(), None, &[]))
+    let typed = Typed {
+        next,
+        ..Typed::default()
+    };
+    Ok(page(&csrf, register, judge, &typed, None, &[]))
 }
 
 #[post("/register", data = "<form>")]
@@ -62,27 +71,25 @@ pub(crate) async fn post(
         return Err(closed(&asking.witness));
     }
     let OwnForm(form) = form;
-    let next = form.next.as_deref().and_then(Next::parse);
+    let typed = Typed {
+        username: form.username,
+        email: form.email.unwrap_or_default(),
+        next: form.next.as_deref().and_then(Next::parse),
+    };
     let again = |status, problems: &[Problem]| {
         // Typing errors need nobody's help.
         let request = (status != Status::UnprocessableEntity).then(|| asking.witness.code());
         let request = request.flatten();
-        let page = page(
-            &csrf,
-            judge,
-            &form.username,
-            next.as_ref(),
-            request,
-            problems,
-        );
+        let page = page(&csrf, register, judge, &typed, request, problems);
         Refusal::Again((status, Box::new(page)))
     };
 
-    let username = Username::parse(&form.username);
+    let username = Username::parse(&typed.username);
+    let email = email(register.emails.rule(), &typed.email);
     let password = Password::parse(form.password.expose());
-    let (username, password) = match (username, password) {
-        (Ok(username), Ok(password)) => (username, password),
-        (username, password) => {
+    let (username, email, password) = match (username, email, password) {
+        (Ok(username), Ok(email), Ok(password)) => (username, email, password),
+        (username, email, password) => {
             let password = match password {
                 Ok(password) => judge
                     .check_length(&password)
@@ -90,7 +97,9 @@ pub(crate) async fn post(
                     .map(|why| why.to_string()),
                 Err(why) => Some(why.to_string()),
             };
-            let problems = Problem::of_fields(username.err(), password);
+            let mut problems = Problem::of_fields(username.err(), None::<&str>);
+            problems.extend(email.err().map(|why| Problem::with("email", &why)));
+            problems.extend(Problem::of_fields(None::<&str>, password));
             return Err(again(Status::UnprocessableEntity, &problems));
         }
     };
@@ -98,14 +107,8 @@ pub(crate) async fn post(
         RegisterError::Closed => closed(&asking.witness),
         RegisterError::TooSoon(wait) => {
             let problems = [Problem::for_now(&e, wait, register.clock.now())];
-            let page = page(
-                &csrf,
-                judge,
-                &form.username,
-                next.as_ref(),
-                asking.witness.code(),
-                &problems,
-            );
+            let request = asking.witness.code();
+            let page = page(&csrf, register, judge, &typed, request, &problems);
             Refusal::Later(Box::new(Later::new(page, wait)))
         }
         RegisterError::UsernameTaken => again(Status::Conflict, &[Problem::with("username", &e)]),
@@ -121,12 +124,16 @@ pub(crate) async fn post(
             return Err(again(Status::UnprocessableEntity, &[problem]));
         }
     };
+    let is_mailed = email.is_some();
     let session = register
-        .attempt(permit, username.clone(), password, &browser)
+        .attempt(permit, username.clone(), email, password, &browser)
         .await
         .map_err(refused)?;
     asking.welcome(site, jar, &username, &session)?;
-    Ok(onward(next))
+    if is_mailed {
+        Notice::VerifySent.leave(site, jar);
+    }
+    Ok(onward(typed.next))
 }
 
 fn closed(witness: &Witness) -> Refusal {
@@ -140,20 +147,41 @@ fn closed(witness: &Witness) -> Refusal {
     Refusal::Again((status, Box::new(page)))
 }
 
+/// What was typed where an address may, or has to, be given.
+fn email(rule: EmailRule, typed: &str) -> Result<Option<EmailAddress>, NotAnEmailAddress> {
+    match rule {
+        EmailRule::Off => Ok(None),
+        EmailRule::Optional if typed.trim().is_empty() => Ok(None),
+        EmailRule::Optional | EmailRule::Required => EmailAddress::parse(typed).map(Some),
+    }
+}
+
+/// What the visitor brought along and typed, less the password.
+#[derive(Default)]
+struct Typed {
+    username: String,
+    email: String,
+    next: Option<Next>,
+}
+
 fn page(
     csrf: &Csrf,
+    register: &Register,
     judge: &Judge,
-    username: &str,
-    next: Option<&Next>,
+    typed: &Typed,
     request: Option<String>,
     problems: &[Problem],
 ) -> Template {
-    let next = next.map(Next::as_str);
+    let next = typed.next.as_ref().map(Next::as_str);
+    let rule = register.emails.rule();
     Template::render(
         "register.html",
         context! {
             csrf: &csrf.0,
-            username,
+            username: &typed.username,
+            email: &typed.email,
+            with_email: rule != EmailRule::Off,
+            needs_email: rule == EmailRule::Required,
             next,
             min_length: judge.min_length(),
             login_href: uri!(crate::login::get(next = next)).to_string(),

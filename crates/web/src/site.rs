@@ -83,6 +83,11 @@ impl Site {
         }
     }
 
+    /// The cookie of somebody who has opened a link in a mail.
+    pub(crate) fn link_cookie(&self) -> &'static str {
+        if self.secure { "__Host-link" } else { "link" }
+    }
+
     /// The cookie of a browser that has signed in before.
     pub(crate) fn device_cookie(&self) -> &'static str {
         if self.secure {

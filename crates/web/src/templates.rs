@@ -44,7 +44,8 @@ impl Pages {
     /// [`PagesError`].
     pub fn load(folder: Option<&Path>) -> Result<Self, PagesError> {
         let mut templates = BTreeMap::new();
-        for name in Embedded::iter() {
+        // Those of mail are not for browsers.
+        for name in Embedded::iter().filter(|name| !name.contains('/')) {
             if let Some(file) = Embedded::get(&name) {
                 let text = String::from_utf8_lossy(&file.data).into_owned();
                 templates.insert(name.trim_end_matches(".tera").to_owned(), text);

@@ -9,9 +9,11 @@ use humantime::{format_duration, parse_duration};
 use ipnet::IpNet;
 use secrecy::ExposeSecret;
 use url::Url;
+use vestibule_mail::{MailUrl, Sender};
 use vestibule_redis::Address;
 use vestibule_sql::Place;
 
+use super::sections::EMAIL_RULES;
 use super::{Config, Format, Level, Mode, Secrets};
 
 /// A key, and all there is to know of it.
@@ -379,6 +381,13 @@ pub(super) const KEYS: &[Key] = &[
         show: |config| config.throttle.registrations_free.to_string(),
     },
     Key {
+        name: "throttle.mails_free",
+        expected: "a number from 1 to 1000",
+        read: |config, text| set(&mut config.throttle.mails_free, number(text, 1..=1000)),
+        found: quoted,
+        show: |config| config.throttle.mails_free.to_string(),
+    },
+    Key {
         name: "registration.mode",
         expected: r#""open" or "closed""#,
         read: |config, text| {
@@ -387,6 +396,57 @@ pub(super) const KEYS: &[Key] = &[
         },
         found: quoted,
         show: |config| config.registration.mode.as_str().to_owned(),
+    },
+    Key {
+        name: "accounts.email",
+        expected: r#""off", "optional" or "required""#,
+        read: |config, text| {
+            let rule = EMAIL_RULES.into_iter().find(|(word, _)| *word == text);
+            set(&mut config.accounts.email, rule.map(|(_, rule)| rule))
+        },
+        found: quoted,
+        show: |config| {
+            let rule = EMAIL_RULES
+                .into_iter()
+                .find(|(_, rule)| *rule == config.accounts.email);
+            rule.map_or("", |(word, _)| word).to_owned()
+        },
+    },
+    Key {
+        name: "mail.url",
+        expected: "an smtps: or smtp: URL such as smtps://user:password@mail.example.com",
+        read: |config, text| {
+            let url = MailUrl::parse(text).map(Some);
+            set(
+                &mut config.mail.url,
+                if text.is_empty() { Some(None) } else { url },
+            )
+        },
+        found: scheme,
+        show: |config| match &config.mail.url {
+            Some(url) => url.to_string(),
+            None => "unset, so mail is written to files".to_owned(),
+        },
+    },
+    Key {
+        name: "mail.from",
+        expected: "a name and an address, such as Vestibule <hall@example.com>,",
+        read: |config, text| set(&mut config.mail.from, Sender::parse(text).map(Some)),
+        found: quoted,
+        show: |config| match &config.mail.from {
+            Some(sender) => sender.to_string(),
+            None => "unset, so vestibule@ the public host".to_owned(),
+        },
+    },
+    Key {
+        name: "mail.folder",
+        expected: "a folder, which is made where it is not there",
+        read: |config, text| {
+            let path = (!text.is_empty()).then(|| text.into());
+            set(&mut config.mail.folder, path)
+        },
+        found: quoted,
+        show: |config| config.mail.folder.display().to_string(),
     },
     Key {
         name: "log.level",

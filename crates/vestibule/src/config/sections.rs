@@ -7,7 +7,8 @@ use std::time::Duration;
 use ipnet::IpNet;
 use secrecy::SecretString;
 use url::Url;
-use vestibule_domain::{Limit, ThrottleLimits};
+use vestibule_domain::{EmailRule, Limit, ThrottleLimits};
+use vestibule_mail::{MailUrl, Sender};
 
 use super::Secrets;
 
@@ -181,6 +182,8 @@ pub struct Throttle {
     pub address_free: u32,
     /// So many accounts may be asked for from one address before it has to wait.
     pub registrations_free: u32,
+    /// So many mails to one account or address may be asked for before the next one has to wait.
+    pub mails_free: u32,
 }
 
 impl Default for Throttle {
@@ -192,6 +195,7 @@ impl Default for Throttle {
             off_after: 100,
             address_free: 100,
             registrations_free: 20,
+            mails_free: 5,
         }
     }
 }
@@ -218,6 +222,10 @@ impl Throttle {
             address,
             registration: Limit {
                 free: self.registrations_free,
+                ..address
+            },
+            mail: Limit {
+                free: self.mails_free,
                 ..address
             },
         }
@@ -249,6 +257,41 @@ impl Mode {
         match self {
             Self::Open => "open",
             Self::Closed => "closed",
+        }
+    }
+}
+
+/// `[accounts]`
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Accounts {
+    /// Whether they have e-mail addresses.
+    pub email: EmailRule,
+}
+
+/// The words for [`EmailRule`] in the file.
+pub(super) const EMAIL_RULES: [(&str, EmailRule); 3] = [
+    ("off", EmailRule::Off),
+    ("optional", EmailRule::Optional),
+    ("required", EmailRule::Required),
+];
+
+/// `[mail]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mail {
+    /// The server that takes mail. `None`: each is written into `folder`.
+    pub url: Option<MailUrl>,
+    /// Who mail is from. `None`: `Vestibule <vestibule@host>`, the host being that of the public URL.
+    pub from: Option<Sender>,
+    /// Where mail is written while there is no server.
+    pub folder: PathBuf,
+}
+
+impl Default for Mail {
+    fn default() -> Self {
+        Self {
+            url: None,
+            from: None,
+            folder: "data/outbox".into(),
         }
     }
 }
