@@ -1,7 +1,9 @@
 //! Moving the accounts from one database to another.
 
+mod emails;
 mod rows;
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::path::PathBuf;
 
@@ -103,8 +105,8 @@ impl Side {
     }
 }
 
-/// Copies every account from the database at the URL `from` to the one at `to`, whose schema is made where there is none.
-/// Sessions stay behind. `progress` is told how much of how much is done.
+/// Copies every account, with its e-mail addresses, from the database at the URL `from` to the one at `to`, whose schema is made where there is none.
+/// Sessions, links and mail that waits stay behind. `progress` is told how much of how much is done.
 ///
 /// It may be broken off at any time and done again: each batch is written whole or not at all, what is there already is
 /// left alone, and what differs is made as in the source. Nothing is written before all of the target was looked at.
@@ -248,10 +250,15 @@ async fn walk(
             .await
             .map_err(Side::Target.failed("reading accounts"))?;
         let new = compare(rows, &there)?;
-        differing += new.len() as u64;
-        if act == Act::Write && !new.is_empty() {
-            write(target, new).await?;
+        let mut changed: BTreeSet<_> = new.iter().map(|row| row.id).collect();
+        if act == Act::Write {
+            if !new.is_empty() {
+                write(target, new).await?;
+            }
+            // They come after the account that they belong to.
+            changed.extend(emails::copy(source, target, after, upto).await?);
         }
+        differing += changed.len() as u64;
         if upto.is_none() {
             return Ok(differing);
         }
@@ -273,6 +280,10 @@ async fn sum(
             .map_err(side.failed("summing up accounts"))?;
         accounts += rows.len() as u64;
         done(accounts);
+        let upto = rows.last().map(|last| last.id);
+        let emails = emails::page(database, after, upto)
+            .await
+            .map_err(side.failed("summing up e-mail addresses"))?;
         let Some(last) = rows.last() else {
             return Ok(Sum {
                 accounts,
@@ -281,7 +292,11 @@ async fn sum(
         };
         after = Some(last.id);
         for row in rows {
+            let id = row.id;
             add(&mut digest, row);
+            for email in emails.get(&id).into_iter().flatten() {
+                emails::add(&mut digest, email);
+            }
         }
     }
 }

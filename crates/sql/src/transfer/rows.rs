@@ -94,12 +94,7 @@ pub(super) async fn page(
 
 /// Adds a row in such a way that no two rows add the same.
 pub(super) fn add(digest: &mut Sha256, row: Model) {
-    let mut field = |bytes: Option<&[u8]>| {
-        // What is nothing is not what is empty.
-        let length = bytes.map_or(u64::MAX, |bytes| bytes.len() as u64);
-        digest.update(length.to_be_bytes());
-        digest.update(bytes.unwrap_or_default());
-    };
+    let mut field = |bytes: Option<&[u8]>| field(digest, bytes);
     let nanos = |at: OffsetDateTime| at.unix_timestamp_nanos().to_be_bytes();
     // Named one by one: a new column does not compile until it is here.
     let Model {
@@ -125,6 +120,14 @@ pub(super) fn add(digest: &mut Sha256, row: Model) {
             .map(<[u8; 16]>::as_slice),
     );
     field(previous_login_from.as_deref().map(str::as_bytes));
+}
+
+/// Adds a column, with its length before it.
+pub(super) fn field(digest: &mut Sha256, bytes: Option<&[u8]>) {
+    // What is nothing is not what is empty.
+    let length = bytes.map_or(u64::MAX, |bytes| bytes.len() as u64);
+    digest.update(length.to_be_bytes());
+    digest.update(bytes.unwrap_or_default());
 }
 
 #[cfg(test)]

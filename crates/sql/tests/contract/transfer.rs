@@ -7,10 +7,10 @@ use sea_orm::sqlx::{AssertSqlSafe, ConnectOptions, SqliteConnection, raw_sql};
 use tempfile::TempDir;
 use time::macros::datetime;
 use time::{Duration, OffsetDateTime};
-use vestibule_domain::ports::Users;
-use vestibule_domain::{PasswordHash, User, UserId, Visit, contract};
+use vestibule_domain::ports::{Emails, Users};
+use vestibule_domain::{EmailAddress, PasswordHash, User, UserId, Visit, contract};
 use vestibule_sql::transfer::{Moved, TransferError, transfer};
-use vestibule_sql::{Sql, SqlUsers};
+use vestibule_sql::{Sql, SqlEmails, SqlUsers};
 
 use crate::{OPTIONS, connect};
 
@@ -49,6 +49,7 @@ async fn migrated(url: &str) -> Sql {
 /// Accounts in every state that an account can be in, made in no order.
 pub(crate) async fn fill(url: &str, count: u32) -> Vec<User> {
     let users = SqlUsers(migrated(url).await);
+    let emails = emails(url).await;
     let mut all = Vec::new();
     for n in 0..count {
         let visit = |n: u32, from: Option<&str>| Visit {
@@ -67,9 +68,21 @@ pub(crate) async fn fill(url: &str, count: u32) -> Vec<User> {
         user.last_login = (n % 3 > 0).then(|| visit(n, (n % 4 > 0).then_some("2001:db8::7")));
         user.previous_login = (n % 3 > 1).then(|| visit(0, (n % 5 > 0).then_some("203.0.113.7")));
         users.add(&user).await.unwrap();
+        for m in 0..n % 3 {
+            let address = EmailAddress::parse(&format!("U{n}.{m}@example.com")).unwrap();
+            emails.add(user.id, &address, NOON, &[]).await.unwrap();
+            if m == 0 {
+                let shown = emails.verify(user.id, &address, NOON, &[]);
+                shown.await.unwrap();
+            }
+        }
         all.push(user);
     }
     all
+}
+
+async fn emails(url: &str) -> SqlEmails {
+    SqlEmails(connect(url).await.unwrap())
 }
 
 /// Moves there, finds everything as it was, and moves back.
@@ -81,6 +94,11 @@ pub(crate) async fn there_and_back(from: &str, to: &str, back: &str) {
     let users = SqlUsers(connect(to).await.unwrap());
     for user in &all {
         assert_eq!(users.find(user.id).await.unwrap().as_ref(), Some(user));
+    }
+    let (here, there_too) = (emails(from).await, emails(to).await);
+    for user in &all {
+        let addresses = here.of(user.id).await.unwrap();
+        assert_eq!(there_too.of(user.id).await.unwrap(), addresses);
     }
     let again = moved(from, to).await.unwrap();
     assert_eq!(again.written, 0, "what is there already is left alone");
@@ -173,6 +191,28 @@ async fn what_differs_is_made_as_in_the_source() {
         there.find(all[4].id).await.unwrap().unwrap().last_login,
         Some(visit)
     );
+}
+
+/// An address that was one account's when it was moved, and is another's now, in whatever order they come.
+#[tokio::test]
+async fn an_address_that_changed_hands_does_so_in_the_target() {
+    let places = Places::new();
+    let (from, to) = (places.url("a"), places.url("b"));
+    let all = fill(&from, 4).await;
+    moved(&from, &to).await.unwrap();
+    let here = emails(&from).await;
+    for (n, (loser, winner)) in [(1, 3), (3, 0), (0, 1)].into_iter().enumerate() {
+        let address = EmailAddress::parse("U1.0@example.com").unwrap();
+        here.remove(all[loser].id, &address, &[]).await.unwrap();
+        here.add(all[winner].id, &address, NOON, &[]).await.unwrap();
+        let shown = here.verify(all[winner].id, &address, NOON, &[]);
+        shown.await.unwrap();
+        let outcome = moved(&from, &to).await.unwrap();
+        assert_eq!(outcome.source, outcome.target, "{n}");
+        assert_eq!(outcome.written, 2);
+        let owner = emails(&to).await.owner(&address).await.unwrap();
+        assert_eq!(owner, Some(all[winner].id));
+    }
 }
 
 /// Checks that the move is refused with `words`, and that the target is what it was.
