@@ -5,6 +5,7 @@ use lettre::transport::smtp::PoolConfig;
 use lettre::transport::smtp::authentication::Credentials;
 use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
 use tokio::io::AsyncWriteExt as _;
+use tokio::time::timeout;
 use tracing::info;
 use uuid::Uuid;
 use vestibule_domain::Outage;
@@ -19,8 +20,10 @@ pub(crate) enum Carrier {
     Folder(PathBuf),
 }
 
-/// How long a server may take for one answer. Mail is sent by nobody who waits for a page.
-const ANSWER: Duration = Duration::from_secs(30);
+/// How long a server may take for one answer, and for all of a mail: less than the minute after which somebody else would send
+/// it. Nobody waits for it on a page.
+const ANSWER: Duration = Duration::from_secs(20);
+const ALL: Duration = Duration::from_secs(45);
 /// A connection that was idle for longer is made anew: servers end them.
 const IDLE: Duration = Duration::from_secs(30);
 
@@ -45,7 +48,10 @@ impl Carrier {
     ) -> Result<String, SendError> {
         match self {
             Self::Smtp(transport) => {
-                let answer = transport.send(message.clone()).await.map_err(|e| {
+                let sent = timeout(ALL, transport.send(message.clone())).await;
+                let sent =
+                    sent.map_err(|late| SendError::NotNow(Outage::during("sending a mail")(late)))?;
+                let answer = sent.map_err(|e| {
                     let code = e.status().map(u16::from);
                     let outage = Outage::during("sending a mail")(e);
                     if code.is_some_and(|code| FOR_GOOD.contains(&code)) {

@@ -18,6 +18,7 @@ mod servers {
     mod gone;
     mod harness;
     mod instance;
+    mod mail;
     mod people;
     mod scene;
     mod sentinel;

@@ -7,7 +7,7 @@ use tempfile::TempDir;
 
 use super::process::{program, run};
 
-/// A root, and a certificate for `localhost` and 127.0.0.1 that it signed.
+/// A root, and a certificate for `localhost`, 127.0.0.1 and an address that others see, which it signed.
 pub(crate) struct Certificates(TempDir);
 
 impl Certificates {
@@ -27,7 +27,8 @@ impl Certificates {
             .args(["req", "-nodes", "-subj", "/CN=localhost"])
             .args(key)
             .args(["-keyout", "server.key", "-out", "server.csr"]));
-        let names = "subjectAltName=DNS:localhost,IP:127.0.0.1\n";
+        let own = super::post_office::own_address();
+        let names = format!("subjectAltName=DNS:localhost,IP:127.0.0.1,IP:{own}\n");
         fs::write(folder.path().join("names"), names).unwrap();
         run(openssl()
             .args(["x509", "-req", "-in", "server.csr", "-days", "2"])

@@ -3,6 +3,7 @@
 
 mod certificates;
 mod cluster;
+mod post_office;
 mod postgres;
 mod process;
 mod redis;
@@ -16,6 +17,7 @@ use std::time::{Duration, Instant};
 
 pub(crate) use certificates::Certificates;
 pub(crate) use cluster::Cluster;
+pub(crate) use post_office::{PostOffice, Tls};
 pub(crate) use postgres::Postgres;
 pub(crate) use redis::Redis;
 pub(crate) use sentinel::Sentinel;

@@ -6,8 +6,7 @@ use std::process::{Child, Command, Stdio};
 
 use super::until;
 
-const HOW_TO_INSTALL: &str =
-    "install it: apt-get install redis-server redis-sentinel postgresql, or run scripts/test";
+const HOW_TO_INSTALL: &str = "install it: apt-get install redis-server redis-sentinel postgresql python3-aiosmtpd, or run scripts/test";
 
 /// A program that may be started, by its name.
 pub(super) fn program(name: &str) -> Command {
