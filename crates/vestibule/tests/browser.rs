@@ -4,6 +4,8 @@
 
 mod kept;
 #[expect(dead_code, reason = "the other test binary uses the rest")]
+mod letters;
+#[expect(dead_code, reason = "the other test binary uses the rest")]
 mod server;
 
 mod browser {
@@ -12,5 +14,6 @@ mod browser {
     mod chromium;
     mod journey;
     mod looks;
+    mod mail;
     mod person;
 }

@@ -48,13 +48,24 @@ impl Letter {
 
     /// The path of the link, which both parts have.
     pub(crate) fn link(&self) -> String {
-        let word = |word: &&str| word.starts_with("http://localhost:8000/");
-        let links: Vec<_> = self.text.split_whitespace().filter(word).collect();
+        self.link_to("http://localhost:8000")
+    }
+
+    /// The same on a site that is elsewhere.
+    pub(crate) fn link_to(&self, site: &str) -> String {
+        let links: Vec<_> = self
+            .text
+            .split_whitespace()
+            .filter(|word| word.starts_with("http"))
+            .collect();
         let [link] = links[..] else {
             panic!("one link: {links:?}");
         };
-        assert!(self.html.contains(&format!("href=\"{link}\"")), "in both");
-        link.trim_start_matches("http://localhost:8000").to_owned()
+        assert!(
+            self.html.contains(&format!("href=\"{link}\"")),
+            "in both parts"
+        );
+        link.strip_prefix(site).unwrap().to_owned()
     }
 }
 

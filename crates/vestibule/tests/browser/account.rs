@@ -71,7 +71,11 @@ async fn closed_registration_is_said_and_not_offered() {
     let ada = Person::at(&server.url).await;
     ada.open("/login").await;
     ada.sees("Sign in").await;
-    assert_eq!(ada.counts("main a").await, 0, "nowhere else to go");
+    assert_eq!(
+        ada.counts("main a[href^='/register']").await,
+        0,
+        "nowhere to go for that"
+    );
     ada.open("/register").await;
     ada.sees("Registration is closed").await;
     assert_eq!(ada.status().await, 403);

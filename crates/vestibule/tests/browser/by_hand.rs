@@ -14,6 +14,8 @@ async fn the_keyboard_alone_is_enough() {
     assert_eq!(focused(&ada).await, "username");
     types(&ada, "ada").await;
     tab(&ada).await;
+    assert_eq!(focused(&ada).await, "email");
+    tab(&ada).await;
     assert_eq!(focused(&ada).await, "password");
     types(&ada, PASSWORD).await;
     enter(&ada).await;
@@ -24,6 +26,7 @@ async fn the_keyboard_alone_is_enough() {
         "Vestibule",
         "Where you are signed in",
         "What happened",
+        "Your e-mail addresses",
         "Change your password",
         "Sign out",
     ] {

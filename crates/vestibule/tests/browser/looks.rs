@@ -5,6 +5,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
+use super::mail::mail;
 use super::person::{PASSWORD, Person};
 use crate::server::Server;
 
@@ -73,6 +74,80 @@ async fn every_page_is_sound_at_every_width_light_and_dark() {
     looks_right(&phone, "error-404").await;
 }
 
+#[tokio::test]
+async fn every_page_of_mail_is_sound_at_every_width_light_and_dark() {
+    let (server, folder) = Server::start_afresh(&[]);
+    let ada = Person::at(&server.url).await;
+    ada.open("/forgot").await;
+    looks_right(&ada, "forgot").await;
+    ada.press("Send a link").await;
+    ada.is_told_of("account", "Enter your username").await;
+    looks_right(&ada, "forgot-error").await;
+    ada.fill("account", "nobody").await;
+    ada.press("Send a link").await;
+    ada.sees("A new password").await;
+    looks_right(&ada, "forgot-sent").await;
+    ada.open("/link/verify/x").await;
+    ada.sees("This link is not valid any more").await;
+    looks_right(&ada, "link-gone").await;
+
+    ada.register("ada", PASSWORD).await;
+    ada.sees("Hello, ada").await;
+    ada.open("/account/emails").await;
+    looks_right(&ada, "emails-none").await;
+    ada.fill("email", "ada").await;
+    ada.press("Add address").await;
+    ada.is_told_of("email", "looks like name@example.com").await;
+    looks_right(&ada, "emails-error").await;
+    ada.fill("email", "ada@example.com").await;
+    ada.press("Add address").await;
+    ada.sees("Your e-mail addresses").await;
+    ada.open(&mail(&folder).await.link_to(&server.url)).await;
+    ada.sees("Is this address yours?").await;
+    looks_right(&ada, "link-verify").await;
+    ada.press("This address is mine").await;
+    ada.sees("Hello, ada").await;
+    looks_right(&ada, "dashboard-notice").await;
+
+    // As long as an address gets.
+    let long = format!(
+        "{}@{}.example",
+        "w".repeat(64),
+        ["m".repeat(60), "m".repeat(60), "m".repeat(56)].join(".")
+    );
+    ada.open("/account/emails").await;
+    ada.fill("email", &long).await;
+    ada.press("Add address").await;
+    ada.sees("Your e-mail addresses").await;
+    looks_right(&ada, "emails").await;
+    ada.open(&mail(&folder).await.link_to(&server.url)).await;
+    ada.sees("Is this address yours?").await;
+    looks_right(&ada, "link-verify-long").await;
+
+    ada.open("/account/emails").await;
+    ada.press_labelled("Remove ada@example.com").await;
+    ada.sees("Your e-mail addresses").await;
+    ada.open(&mail(&folder).await.link_to(&server.url)).await;
+    ada.sees("Bring this address back?").await;
+    looks_right(&ada, "link-undo").await;
+    ada.press("Undo it").await;
+    ada.sees("Sign in").await;
+    looks_right(&ada, "login-disowned").await;
+    ada.open(&mail(&folder).await.link_to(&server.url)).await;
+    ada.sees("Choose a new password").await;
+    looks_right(&ada, "reset").await;
+    ada.fill("new", "password").await;
+    ada.press("Change password").await;
+    ada.is_told_of("new", "at least 15").await;
+    looks_right(&ada, "reset-error").await;
+    ada.fill("new", "seven dry herons whistle").await;
+    ada.press("Change password").await;
+    ada.sees("Sign in").await;
+    ada.open(&mail(&folder).await.link_to(&server.url)).await;
+    ada.sees("Was this not you?").await;
+    looks_right(&ada, "link-not-me").await;
+}
+
 async fn looks_right(person: &Person, page: &str) {
     let mut grounds = Vec::new();
     for width in WIDTHS {
@@ -82,6 +157,7 @@ async fn looks_right(person: &Person, page: &str) {
             is_wide(person, width, HEIGHT).await;
             let flaws = person.asks(FLAWS).await;
             assert_eq!(flaws, json!([]), "{look}");
+            assert_eq!(person.barriers().await, json!([]), "{look}");
             let height = person.asks("document.documentElement.scrollHeight").await;
             is_wide(person, width, height.as_u64().unwrap().max(HEIGHT)).await;
             keep_picture(person, &look).await;

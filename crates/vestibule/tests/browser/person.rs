@@ -1,5 +1,7 @@
 //! Somebody at a browser: what they do, and what they see.
 
+use std::fs;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use fantoccini::elements::Element;
@@ -54,7 +56,17 @@ impl Person {
     /// Presses a button. One that sends a form leaves its page behind: what is looked for afterwards is on the next one,
     /// however alike the two are.
     pub(crate) async fn press(&self, button: &str) {
-        let button = self.element(&named("button", button)).await;
+        self.press_one(&named("button", button)).await;
+    }
+
+    /// The same for one that reads as others do, and is told from them by its label.
+    pub(crate) async fn press_labelled(&self, label: &str) {
+        self.press_one(&format!("//button[@aria-label='{label}']"))
+            .await;
+    }
+
+    async fn press_one(&self, xpath: &str) {
+        let button = self.element(xpath).await;
         let sends = button.attr("type").await.unwrap().as_deref() == Some("submit");
         button.clone().click().await.unwrap();
         if sends {
@@ -156,7 +168,8 @@ impl Person {
     }
 
     pub(crate) async fn field(&self, name: &str) -> Element {
-        self.element(&format!("//input[@name='{name}']")).await
+        self.element(&format!("//input[@name='{name}' and @type!='hidden']"))
+            .await
     }
 
     /// The status that the page came with.
@@ -169,6 +182,22 @@ impl Person {
     pub(crate) async fn asks(&self, expression: &str) -> Value {
         let script = format!("return ({expression});");
         self.client.execute(&script, Vec::new()).await.unwrap()
+    }
+
+    /// What keeps people out who see, hear or point differently: rules that are broken, and by which elements.
+    pub(crate) async fn barriers(&self) -> Value {
+        let tools = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
+        let axe = fs::read_to_string(tools.join("tools/axe.min.js"));
+        let axe = axe.unwrap_or_else(|e| panic!("axe-core is missing ({e}); run scripts/test"));
+        let script = format!(
+            "{axe}; const done = arguments[arguments.length - 1];
+            axe.run(document, {{ resultTypes: ['violations'] }}).then(found => done(found.violations.map(
+                rule => `${{rule.id}}: ${{rule.nodes.map(node => node.target.join(' ')).join(', ')}}`)));"
+        );
+        self.client
+            .execute_async(&script, Vec::new())
+            .await
+            .unwrap()
     }
 
     pub(crate) async fn tells_chromium(&self, command: &str, parameters: &Value) {
@@ -195,7 +224,17 @@ impl Person {
         let path = Url::parse(url).map(|url| url.path().to_owned());
         said.starts_with("Failed to load resource: the server responded with a status of 4")
             && path.is_ok_and(|path| {
-                ["/login", "/register", "/nowhere", "/account/password"].contains(&path.as_str())
+                [
+                    "/login",
+                    "/register",
+                    "/nowhere",
+                    "/account/password",
+                    "/account/emails",
+                    "/forgot",
+                    "/link",
+                    "/reset",
+                ]
+                .contains(&path.as_str())
             })
             && url.starts_with(self.home.as_str())
     }

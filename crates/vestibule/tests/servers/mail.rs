@@ -42,16 +42,6 @@ async fn arrives(office: &PostOffice, count: usize, limit: Duration) -> Vec<Lett
     all
 }
 
-/// The path of the link in a mail of an instance whose port was not known before.
-fn path(letter: &Letter, instance: &Instance) -> String {
-    let url = instance.url();
-    let word = letter
-        .text
-        .split_whitespace()
-        .find(|word| word.starts_with(url));
-    word.unwrap().strip_prefix(url).unwrap().to_owned()
-}
-
 async fn press(person: &mut Person, path: &str) {
     in_time(path, person.get(path)).await;
     let page = in_time("/link", person.submit("/link", &[])).await;
@@ -72,7 +62,7 @@ async fn a_mail_server_that_is_gone_delays_mail_and_breaks_no_page() {
     let instance = instance(&postgres, &office);
     let mut ada = register(&instance, "ada", "ada@example.com").await;
     let mail = arrives(&office, 1, LEASE).await;
-    press(&mut ada, &path(&mail[0], &instance)).await;
+    press(&mut ada, &mail[0].link_to(instance.url())).await;
 
     for (n, fault) in [Fault::Stopped, Fault::Killed, Fault::Frozen]
         .into_iter()
@@ -91,7 +81,7 @@ async fn a_mail_server_that_is_gone_delays_mail_and_breaks_no_page() {
         let mail = arrives(&office, n + 2, LEASE).await;
         let newest = mail.last().unwrap();
         let mut person = instance.visitor();
-        person.get(&path(newest, &instance)).await.unwrap();
+        person.get(&newest.link_to(instance.url())).await.unwrap();
         let page = person.get("/reset").await.unwrap();
         assert_eq!(page.status, 200, "{fault:?}: its link is good");
     }
