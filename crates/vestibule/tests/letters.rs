@@ -74,7 +74,11 @@ pub(crate) fn take(folder: &Path) -> Vec<Letter> {
     let Ok(entries) = fs::read_dir(folder) else {
         return Vec::new();
     };
-    let mut files: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
+    // One that is still being written has another ending.
+    let mut files: Vec<_> = entries
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|ending| ending == "eml"))
+        .collect();
     // Their names begin with the time.
     files.sort();
     files
