@@ -12,6 +12,7 @@ mod m20261125_000005_site;
 mod m20261125_000006_session_origin;
 mod m20261125_000007_history;
 mod m20261128_000008_mail;
+mod m20261128_000009_disabled;
 
 /// All steps, oldest first.
 pub struct Migrator;
@@ -28,6 +29,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261125_000006_session_origin::Migration),
             Box::new(m20261125_000007_history::Migration),
             Box::new(m20261128_000008_mail::Migration),
+            Box::new(m20261128_000009_disabled::Migration),
         ]
     }
 }

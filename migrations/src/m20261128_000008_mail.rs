@@ -148,7 +148,8 @@ fn links() -> TableCreateStatement {
         )
         .col(text(Links::Purpose))
         .col(uuid(Links::UserId))
-        .col(string_len(Links::Address, EMAIL_CHARS))
+        // Nowhere, where an administrator hands it over.
+        .col(string_len_null(Links::Address, EMAIL_CHARS))
         .col(timestamp_with_time_zone(Links::SinceAt))
         .col(timestamp_with_time_zone(Links::ExpiresAt))
         .foreign_key(

@@ -165,6 +165,7 @@ mod tests {
             since: datetime!(2026-01-01 0:00 UTC),
             last_login: None,
             previous_login: None,
+            disabled: None,
         }
     }
 

@@ -38,6 +38,7 @@ pub fn user(name: &str) -> User {
         since: NOW,
         last_login: None,
         previous_login: None,
+        disabled: None,
     }
 }
 
@@ -102,6 +103,11 @@ pub async fn users(users: &impl Users) {
         .await
         .unwrap();
 
+    changing(users, &ada, &bob).await;
+}
+
+/// Passwords, and who is kept out.
+async fn changing(users: &impl Users, ada: &User, bob: &User) {
     let new = PasswordHash::new("$argon2id$new".into());
     let newer = PasswordHash::new("$argon2id$newer".into());
     let made_up = ada.password.clone().unwrap();
@@ -135,6 +141,23 @@ pub async fn users(users: &impl Users) {
     assert!(change(None).await);
     assert_eq!(password().await.as_ref(), Some(&newer));
     users.forget_password(UserId::new()).await.unwrap();
+
+    let disabled = async || users.find(ada.id).await.unwrap().unwrap().disabled;
+    assert!(users.set_disabled(ada.id, Some(NOW)).await.unwrap());
+    assert_eq!(disabled().await, Some(NOW));
+    assert!(users.set_disabled(ada.id, None).await.unwrap());
+    assert_eq!(disabled().await, None);
+    assert!(!users.set_disabled(UserId::new(), None).await.unwrap());
+
+    let names = async |after: Option<&Username>, most| {
+        let page = users.list(after.cloned(), most).await.unwrap();
+        let names = page.into_iter().map(|user| user.username.to_string());
+        names.collect::<Vec<_>>()
+    };
+    assert_eq!(names(None, 9).await, ["ada", "bob"]);
+    assert_eq!(names(None, 1).await, ["ada"]);
+    assert_eq!(names(Some(&ada.username), 9).await, ["bob"]);
+    assert!(names(Some(&bob.username), 9).await.is_empty());
     assert_eq!(
         users.find(bob.id).await.unwrap().unwrap().password,
         bob.password

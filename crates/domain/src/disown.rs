@@ -71,6 +71,7 @@ impl Disown {
     ) -> Result<(), DisownError> {
         let found = self.look(purpose, token).await?;
         let (link, user) = found.ok_or(DisownError::Gone)?;
+        let address = link.address.ok_or(DisownError::Gone)?;
         // Whoever is in is out first; the link stays good until nobody can come in again.
         self.sessions.end_all(user.id).await?;
         self.users.forget_password(user.id).await?;
@@ -80,12 +81,12 @@ impl Disown {
             return Err(DisownError::Gone);
         }
         let at = self.throttle.clock.now();
-        let to = link.address.clone();
+        let to = address.clone();
         let letters = [Letter::new(LetterKind::Reset, user.id, to, at, browser)];
-        let restored =
-            self.notices
-                .emails
-                .restore(user.id, &link.address, link.since, at, &letters);
+        let restored = self
+            .notices
+            .emails
+            .restore(user.id, &address, link.since, at, &letters);
         restored.await.map_err(|e| match e {
             VerifyEmailError::NotThere => DisownError::Gone,
             VerifyEmailError::Taken => DisownError::Taken,
@@ -94,7 +95,7 @@ impl Disown {
         let event = self
             .throttle
             .event(EventKind::Disowned, Some(user.id), browser);
-        let facts = vec![("email", link.address.masked())];
+        let facts = vec![("email", address.masked())];
         self.throttle.events.record(event.with(facts));
         Ok(())
     }

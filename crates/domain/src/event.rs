@@ -71,6 +71,12 @@ pub enum EventKind {
     LimitExceeded,
     /// An account was made.
     UserCreated,
+    /// An administrator keeps the owner of an account out.
+    UserDisabled,
+    /// An administrator lets the owner of an account in again.
+    UserEnabled,
+    /// An administrator took an account's password away.
+    PasswordRevoked,
     /// A session started.
     SessionCreated,
     /// A session ended, by its owner or by its time.
@@ -91,7 +97,7 @@ pub enum EventKind {
 
 impl EventKind {
     /// All of them.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 28] = [
         Self::LoginSucceeded,
         Self::LoginSucceededAfterFailures,
         Self::LoginFailed,
@@ -109,6 +115,9 @@ impl EventKind {
         Self::MailRefused,
         Self::LimitExceeded,
         Self::UserCreated,
+        Self::UserDisabled,
+        Self::UserEnabled,
+        Self::PasswordRevoked,
         Self::SessionCreated,
         Self::SessionEnded,
         Self::SessionUsedAfterEnd,
@@ -144,6 +153,9 @@ impl EventKind {
             Self::MailRefused => "sys_mail_refused",
             Self::LimitExceeded => "excess_rate_limit_exceeded",
             Self::UserCreated => "user_created",
+            Self::UserDisabled => "user_disabled",
+            Self::UserEnabled => "user_enabled",
+            Self::PasswordRevoked => "authn_password_revoked",
             Self::SessionCreated => "session_created",
             Self::SessionEnded => "session_expired",
             Self::SessionUsedAfterEnd => "session_use_after_expire",

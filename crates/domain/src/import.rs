@@ -63,6 +63,7 @@ impl Import {
             since: self.clock.now(),
             last_login: None,
             previous_login: None,
+            disabled: None,
         };
         if let Some(there) = self.users.find_by_username(&user.username).await? {
             return same(&there, &user);
@@ -136,6 +137,7 @@ mod tests {
             since: datetime!(2026-01-01 0:00 UTC),
             last_login: None,
             previous_login: None,
+            disabled: None,
         }
     }
 

@@ -8,6 +8,7 @@
 pub mod contract;
 pub mod ports;
 
+mod administer;
 mod attempt;
 mod change_password;
 mod disown;
@@ -34,6 +35,7 @@ mod throttle;
 mod user;
 mod username;
 
+pub use administer::{Account, Administer, NotInvited, WayIn};
 pub use attempt::{Bucket, Claim, DeviceId, Limit, network};
 pub use change_password::{ChangePassword, ChangePasswordError, Proven};
 pub use disown::{Disown, DisownError};

@@ -17,11 +17,19 @@ pub enum Purpose {
     Undo,
     /// Says of something that was done to an account that its owner did not do it.
     NotMe,
+    /// Lets whom an administrator made an account for choose its password.
+    Invite,
 }
 
 impl Purpose {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Verify, Self::Reset, Self::Undo, Self::NotMe];
+    pub const ALL: [Self; 5] = [
+        Self::Verify,
+        Self::Reset,
+        Self::Undo,
+        Self::NotMe,
+        Self::Invite,
+    ];
 
     /// As it stands in a link's address, and in a store.
     pub fn as_str(self) -> &'static str {
@@ -30,6 +38,7 @@ impl Purpose {
             Self::Reset => "reset",
             Self::Undo => "undo",
             Self::NotMe => "not-me",
+            Self::Invite => "invite",
         }
     }
 
@@ -46,7 +55,7 @@ impl Purpose {
         match self {
             Self::Verify => Duration::from_hours(24),
             Self::Reset => Duration::from_mins(30),
-            Self::Undo | Self::NotMe => Duration::from_hours(7 * 24),
+            Self::Undo | Self::NotMe | Self::Invite => Duration::from_hours(7 * 24),
         }
     }
 }
@@ -102,8 +111,8 @@ pub struct Link {
     pub purpose: Purpose,
     /// To whose account it belongs.
     pub user: UserId,
-    /// Where it was sent.
-    pub address: EmailAddress,
+    /// Where it was sent. `None`: an administrator has handed it over.
+    pub address: Option<EmailAddress>,
     /// What it is about happened then.
     pub since: OffsetDateTime,
     /// When it is worth nothing any more.

@@ -111,7 +111,8 @@ impl Login {
     ) -> Result<NewSession, LoginError> {
         let hash = user.as_ref().and_then(|user| user.password.clone());
         let matches = self.passwords.verify(password.clone(), hash).await?;
-        let user = user.filter(|_| matches);
+        // Of an account that is disabled nobody is told more than of one that is not there.
+        let user = user.filter(|user| matches && user.disabled.is_none());
         let Some((user, hash)) = user.and_then(|user| Some((user.id, user.password?))) else {
             return Err(LoginError::Refused);
         };
@@ -164,6 +165,7 @@ impl Login {
     ) -> Result<bool, Outage> {
         match self.users.find(id).await? {
             None => Ok(false),
+            Some(user) if user.disabled.is_some() => Ok(false),
             Some(user) if user.password.as_ref() == Some(hash) => Ok(true),
             // Another login may have renewed the hash.
             Some(user) => self.passwords.verify(password, user.password).await,
@@ -191,6 +193,7 @@ mod tests {
             since: datetime!(2026-01-01 0:00 UTC),
             last_login: None,
             previous_login: None,
+            disabled: None,
         }
     }
 

@@ -225,9 +225,10 @@ impl OwnEmails {
             .notices
             .letters(LetterKind::AddressAdded, link.user, at, browser)
             .await?;
-        letters.retain(|letter| letter.to != link.address);
+        let address = link.address.ok_or(NotVerified::Gone)?;
+        letters.retain(|letter| letter.to != address);
         for letter in &mut letters {
-            letter.about = Some(link.address.clone());
+            letter.about = Some(address.clone());
             // The link has been on its way for a while: the address came before.
             letter.since = link.since;
         }
@@ -236,10 +237,10 @@ impl OwnEmails {
         }
         self.notices
             .emails
-            .verify(link.user, &link.address, at, &letters)
+            .verify(link.user, &address, at, &letters)
             .await?;
-        self.note(EventKind::EmailVerified, link.user, &link.address, browser);
-        Ok(link.address)
+        self.note(EventKind::EmailVerified, link.user, &address, browser);
+        Ok(address)
     }
 
     fn note(&self, kind: EventKind, user: UserId, address: &EmailAddress, browser: &Browser) {

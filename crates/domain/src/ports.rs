@@ -132,6 +132,23 @@ pub trait Users: Send + Sync {
     /// # Errors
     /// [`Outage`] when the store cannot be reached.
     async fn forget_password(&self, id: UserId) -> Result<(), Outage>;
+
+    /// Keeps the owner of an account out since `disabled`, or lets them in again. Nothing happens when the account is gone;
+    /// then the answer is `false`.
+    ///
+    /// # Errors
+    /// [`Outage`] when the store cannot be reached.
+    async fn set_disabled(
+        &self,
+        id: UserId,
+        disabled: Option<OffsetDateTime>,
+    ) -> Result<bool, Outage>;
+
+    /// The accounts in the order of their names, from behind `after` on, `most` of them at most.
+    ///
+    /// # Errors
+    /// [`Outage`] when the store cannot be reached.
+    async fn list(&self, after: Option<Username>, most: u64) -> Result<Vec<User>, Outage>;
 }
 
 /// Why [`Emails::add`] kept nothing.

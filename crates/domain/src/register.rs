@@ -86,6 +86,7 @@ impl Register {
             since: self.clock.now(),
             last_login: None,
             previous_login: None,
+            disabled: None,
         };
         match self.users.add(&user).await {
             Ok(()) => {
@@ -208,6 +209,7 @@ mod tests {
                 since: datetime!(2026-01-01 0:00 UTC),
                 last_login: None,
                 previous_login: None,
+                disabled: None,
             }))
         });
         let register = register(users, MockPasswords::new(), MockSessions::new());

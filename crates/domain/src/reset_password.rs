@@ -85,17 +85,30 @@ impl ResetPassword {
     ///
     /// # Errors
     /// [`Outage`].
-    pub async fn look(&self, token: &LinkToken) -> Result<Option<(Username, Permit)>, Outage> {
-        let found = self.find(token).await?;
+    pub async fn look(
+        &self,
+        purpose: Purpose,
+        token: &LinkToken,
+    ) -> Result<Option<(Username, Permit)>, Outage> {
+        let found = self.find(purpose, token).await?;
         Ok(found.map(|(_, user)| (user.username, Permit::of_member())))
     }
 
-    async fn find(&self, token: &LinkToken) -> Result<Option<(Link, User)>, Outage> {
-        let link = self.links.find(token.id(Purpose::Reset)).await?;
+    async fn find(
+        &self,
+        purpose: Purpose,
+        token: &LinkToken,
+    ) -> Result<Option<(Link, User)>, Outage> {
+        // Another kind of link is no proof for this.
+        if !matches!(purpose, Purpose::Reset | Purpose::Invite) {
+            return Ok(None);
+        }
+        let link = self.links.find(token.id(purpose)).await?;
         let Some(link) = link.filter(|link| self.throttle.clock.now() < link.expires) else {
             return Ok(None);
         };
         let user = self.users.find(link.user).await?;
+        let user = user.filter(|user| user.disabled.is_none());
         Ok(user.map(|user| (link, user)))
     }
 
@@ -105,12 +118,13 @@ impl ResetPassword {
     /// [`ResetError::Gone`], also for all but one of those who come with one link at once; [`ResetError::Outage`].
     pub async fn change(
         &self,
+        purpose: Purpose,
         token: &LinkToken,
         new: NewPassword,
         browser: &Browser,
     ) -> Result<Username, ResetError> {
         let hash = self.passwords.hash(new.0).await?;
-        let (_, user) = self.find(token).await?.ok_or(ResetError::Gone)?;
+        let (_, user) = self.find(purpose, token).await?.ok_or(ResetError::Gone)?;
         let at = self.throttle.clock.now();
         let letters = self
             .notices
@@ -118,7 +132,7 @@ impl ResetPassword {
             .await?;
         // A store that cannot end them leaves the link good.
         self.sessions.end_all(user.id).await?;
-        if !self.links.take(token.id(Purpose::Reset)).await? {
+        if !self.links.take(token.id(purpose)).await? {
             return Err(ResetError::Gone);
         }
         let changed = self

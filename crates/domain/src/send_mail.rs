@@ -105,16 +105,19 @@ impl SendMail {
     /// account's for longest.
     async fn whose(&self, typed: &str) -> Result<Option<(UserId, EmailAddress)>, Outage> {
         let user = if let Ok(address) = EmailAddress::parse(typed) {
-            self.notices.emails.owner(&address).await?
+            match self.notices.emails.owner(&address).await? {
+                Some(owner) => self.users.find(owner).await?,
+                None => None,
+            }
         } else if let Ok(username) = Username::parse(typed) {
-            let user = self.users.find_by_username(&username).await?;
-            user.map(|user| user.id)
+            self.users.find_by_username(&username).await?
         } else {
             None
         };
-        let Some(user) = user else {
+        let Some(user) = user.filter(|user| user.disabled.is_none()) else {
             return Ok(None);
         };
+        let user = user.id;
         let verified = self.notices.verified(user).await?;
         let named = verified.iter().find(|address| address.folded() == typed);
         let to = named.or(verified.first()).cloned();
@@ -130,7 +133,7 @@ impl SendMail {
         let link = Link {
             purpose,
             user: user.id,
-            address: letter.to.clone(),
+            address: Some(letter.to.clone()),
             since: letter.since,
             expires: now + purpose.lasts(),
         };
@@ -193,6 +196,7 @@ mod tests {
             since: NOW,
             last_login: None,
             previous_login: None,
+            disabled: None,
         }
     }
 
@@ -387,7 +391,7 @@ mod tests {
             ]);
             let owner = ada.id;
             emails.expect_owner().return_once(move |_| Ok(Some(owner)));
-            let mut users = MockUsers::new();
+            let mut users = found(&ada);
             let user = ada.clone();
             users
                 .expect_find_by_username()
@@ -412,10 +416,15 @@ mod tests {
 
     #[tokio::test]
     async fn a_wish_that_fits_nobody_or_nobody_who_can_be_reached_is_forgotten() {
+        let disabled = User {
+            disabled: Some(NOW),
+            ..ada()
+        };
         for (user, of) in [
             (None, &[][..]),
             (Some(ada()), &[]),
             (Some(ada()), &[("ada@example.com", false)]),
+            (Some(disabled), &[("ada@example.com", true)]),
         ] {
             let wish = wish("ada");
             let id = wish.id();

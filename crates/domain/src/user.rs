@@ -37,6 +37,8 @@ pub struct User {
     pub last_login: Option<Visit>,
     /// The login before that.
     pub previous_login: Option<Visit>,
+    /// Since when an administrator keeps its owner out. `None`: nobody does.
+    pub disabled: Option<OffsetDateTime>,
 }
 
 /// When somebody came, and from where.

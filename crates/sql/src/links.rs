@@ -49,7 +49,10 @@ impl Links for SqlLinks {
             id: id.0.to_vec(),
             purpose: link.purpose.as_str().to_owned(),
             user_id: link.user.0,
-            address: link.address.as_str().to_owned(),
+            address: link
+                .address
+                .as_ref()
+                .map(|address| address.as_str().to_owned()),
             since_at: link.since,
             expires_at: link.expires,
         };
@@ -108,10 +111,11 @@ impl Links for SqlLinks {
 fn link(row: &Model) -> Result<Link, Outage> {
     const DURING: &str = "reading a link's row";
     let purpose = Purpose::parse(&row.purpose);
+    let address = row.address.as_deref().map(EmailAddress::parse).transpose();
     Ok(Link {
         purpose: purpose.ok_or_else(|| Outage::during(DURING)("its purpose"))?,
         user: UserId(row.user_id),
-        address: EmailAddress::parse(&row.address).map_err(Outage::during(DURING))?,
+        address: address.map_err(Outage::during(DURING))?,
         since: row.since_at,
         expires: row.expires_at,
     })

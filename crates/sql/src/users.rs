@@ -3,8 +3,8 @@ use std::net::IpAddr;
 use async_trait::async_trait;
 use sea_orm::sea_query::Expr;
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QuerySelect,
-    Set, SqlErr,
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder,
+    QuerySelect, Set, SqlErr,
 };
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -50,6 +50,7 @@ impl Users for SqlUsers {
             last_login_from: Set(last_login_from),
             previous_login_at: Set(previous_login_at),
             previous_login_from: Set(previous_login_from),
+            disabled_at: Set(user.disabled),
         };
         match self.0.answer(row.insert(&self.0.write)).await {
             Ok(_) => Ok(()),
@@ -115,6 +116,35 @@ impl Users for SqlUsers {
             .map(drop)
             .map_err(Outage::during("taking a password away"))
     }
+
+    async fn set_disabled(
+        &self,
+        id: UserId,
+        disabled: Option<OffsetDateTime>,
+    ) -> Result<bool, Outage> {
+        let set = Entity::update_many()
+            .col_expr(Column::DisabledAt, Expr::value(disabled))
+            .filter(Column::Id.eq(id.0));
+        self.0
+            .answer(set.exec(&self.0.write))
+            .await
+            .map(|set| set.rows_affected > 0)
+            .map_err(Outage::during("disabling or enabling a user"))
+    }
+
+    async fn list(&self, after: Option<Username>, most: u64) -> Result<Vec<User>, Outage> {
+        let mut users = Entity::find().order_by_asc(Column::Username).limit(most);
+        if let Some(after) = after {
+            users = users.filter(Column::Username.gt(after.as_str()));
+        }
+        self.0
+            .answer(users.all(&self.0.read))
+            .await
+            .map_err(Outage::during("listing users"))?
+            .into_iter()
+            .map(user)
+            .collect()
+    }
 }
 
 impl SqlUsers {
@@ -169,6 +199,7 @@ fn user(row: Model) -> Result<User, Outage> {
         since: row.created_at,
         last_login: visit(row.last_login_at, row.last_login_from.as_deref())
             .map_err(Outage::during(DURING))?,
+        disabled: row.disabled_at,
         previous_login: visit(row.previous_login_at, row.previous_login_from.as_deref())
             .map_err(Outage::during(DURING))?,
     })

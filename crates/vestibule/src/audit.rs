@@ -140,6 +140,9 @@ fn in_words(kind: EventKind) -> &'static str {
         }
         EventKind::LimitExceeded => "Refused: it was asked for too often",
         EventKind::UserCreated => "An account was made",
+        EventKind::UserDisabled => "An administrator disabled the account",
+        EventKind::UserEnabled => "An administrator enabled the account again",
+        EventKind::PasswordRevoked => "An administrator took the account's password away",
         EventKind::SessionCreated => "A session started",
         EventKind::SessionEnded => "A session ended",
         EventKind::SessionUsedAfterEnd => {

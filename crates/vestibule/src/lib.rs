@@ -1,6 +1,7 @@
 //! Vestibule, put together: config, adapters, acts, pages.
 
 mod acts;
+pub mod admin;
 pub mod audit;
 pub mod breach;
 mod clock;

@@ -12,9 +12,10 @@ use clap::{Parser, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 use secrecy::SecretString;
 use tracing::warn;
+use vestibule::admin::{self, AdminFailed, SessionCommand, UserCommand};
 use vestibule::import::{self, ImportFailed};
 use vestibule::mail::{self, TestFailed};
-use vestibule::unlock::{self, UnlockFailed};
+use vestibule::unlock;
 use vestibule::{
     BadConfig, Config, Front, Recorder, Signals, SystemClock, audit, breach, claim_port,
     forbid_core_dumps, health, log, rocket, transfer,
@@ -67,6 +68,12 @@ enum Command {
         /// Whose account
         username: String,
     },
+    /// Look after accounts
+    #[command(subcommand)]
+    User(UserCommand),
+    /// Look after sessions
+    #[command(subcommand)]
+    Session(SessionCommand),
     /// See whether mail goes out
     #[command(subcommand)]
     Mail(Mail),
@@ -154,6 +161,8 @@ fn run(command: Command) -> anyhow::Result<()> {
                 build_breach_file(&config, &list, output.as_deref())
             }
             Command::Import { flask } => import(&config, &flask).await,
+            Command::User(command) => tell(admin::user(&config, command).await),
+            Command::Session(command) => tell(admin::session(&config, command).await),
             Command::Mail(Mail::Test { address }) => test_mail(&config, &address).await,
             Command::Unlock { username } => unlock(&config, &username).await,
         }
@@ -264,14 +273,21 @@ async fn move_accounts(
 }
 
 async fn unlock(config: &Config, name: &str) -> anyhow::Result<()> {
-    let username = unlock::unlock(config, name).await.map_err(|e| match e {
-        UnlockFailed::Config(bad) => bad.into(),
+    let unlocked = unlock::unlock(config, name).await;
+    tell(
+        unlocked.map(|username| {
+            format!("The password of {username} counts again from every browser.\n")
+        }),
+    )
+}
+
+/// Prints what an administrator's command has to say.
+fn tell(outcome: Result<String, AdminFailed>) -> anyhow::Result<()> {
+    let told = outcome.map_err(|e| match e {
+        AdminFailed::Config(bad) => bad.into(),
         other => anyhow::Error::from(other),
     })?;
-    writeln!(
-        io::stdout(),
-        "The password of {username} counts again from every browser."
-    )?;
+    write!(io::stdout(), "{told}")?;
     Ok(())
 }
 

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 mod account;
+mod admin;
 mod app;
 mod arrows;
 mod asvs;

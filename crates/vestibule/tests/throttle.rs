@@ -8,7 +8,8 @@ use rocket::futures::future::join_all;
 use rocket::http::{SameSite, Status};
 use tempfile::TempDir;
 use vestibule::Config;
-use vestibule::unlock::{UnlockFailed, unlock};
+use vestibule::admin::AdminFailed;
+use vestibule::unlock::unlock;
 
 use crate::app::{Answer, App, PASSWORD, Visitor, cheap, with_token};
 
@@ -369,7 +370,7 @@ async fn after_a_hundred_the_password_is_off_for_strangers_until_it_is_unlocked(
     assert_eq!(ada.login("ada", PASSWORD).await.status, Status::SeeOther);
 
     let unknown = unlock(&config, "nobody").await;
-    assert!(matches!(unknown, Err(UnlockFailed::Unknown(_))));
+    assert!(matches!(unknown, Err(AdminFailed::Unknown(_))));
     unlock(&config, " ADA ").await.unwrap();
     let again = stranger.clone().login("ada", PASSWORD).await;
     assert_eq!(again.status, Status::SeeOther, "while the server runs");

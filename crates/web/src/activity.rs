@@ -14,7 +14,7 @@ use crate::refusal::Refusal;
 const PAGE: usize = 20;
 
 /// What the owner of an account is shown. That a session starts is the same news as the login.
-const SHOWN: [EventKind; 15] = [
+const SHOWN: [EventKind; 18] = [
     EventKind::LoginSucceeded,
     EventKind::LoginSucceededAfterFailures,
     EventKind::LoginFailed,
@@ -29,6 +29,9 @@ const SHOWN: [EventKind; 15] = [
     EventKind::EmailVerified,
     EventKind::EmailRemoved,
     EventKind::UserCreated,
+    EventKind::UserDisabled,
+    EventKind::UserEnabled,
+    EventKind::PasswordRevoked,
     EventKind::SessionEnded,
 ];
 
@@ -106,11 +109,15 @@ fn in_words(event: &Kept) -> String {
         EventKind::MailRefused => "A mail to you could not be sent",
         EventKind::UserCreated => "Account made",
         EventKind::SessionEnded => match reason {
+            "ended by an administrator" => "An administrator signed you out",
             "expired" => "A session had expired",
             "signed out" => "Signed out",
             "ended by its owner, elsewhere" => "Another browser was signed out",
             _ => "All other browsers were signed out",
         },
+        EventKind::UserDisabled => "An administrator disabled your account",
+        EventKind::UserEnabled => "An administrator enabled your account again",
+        EventKind::PasswordRevoked => "An administrator took your password away",
         EventKind::LoginOverLimit
         | EventKind::LimitExceeded
         | EventKind::SessionCreated

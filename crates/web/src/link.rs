@@ -6,14 +6,13 @@ use std::time::Duration;
 
 use rocket::form::FromForm;
 use rocket::http::{CookieJar, Status};
-use rocket::outcome::try_outcome;
 use rocket::request::{FromRequest, Outcome, Request};
 use rocket::response::Redirect;
 use rocket::{State, get, post, uri};
 use rocket_dyn_templates::{Template, context};
 use vestibule_domain::ports::Users;
 use vestibule_domain::{
-    Disown, DisownError, EmailRule, LinkToken, NotVerified, OwnEmails, Purpose,
+    Disown, DisownError, EmailAddress, EmailRule, LinkToken, NotVerified, OwnEmails, Purpose,
 };
 
 use crate::Site;
@@ -54,7 +53,6 @@ impl<'r> FromRequest<'r> for Opened {
     type Error = ();
 
     async fn from_request(req: &'r Request<'_>) -> Outcome<Self, ()> {
-        try_outcome!(req.guard::<WithMail>().await);
         let value = cookie::value(req, site(req).link_cookie());
         let opened = value.and_then(|value| {
             let (purpose, token) = value.split_once(DOT)?;
@@ -69,7 +67,6 @@ impl<'r> FromRequest<'r> for Opened {
 pub(crate) fn open(
     purpose: &str,
     token: &str,
-    _mail: WithMail,
     site: &State<Site>,
     jar: &CookieJar<'_>,
 ) -> Redirect {
@@ -80,7 +77,7 @@ pub(crate) fn open(
     let value = format!("{}{DOT}{}", purpose.as_str(), token.expose());
     site.add(jar, site.link_cookie(), value, Some(KEPT));
     match purpose {
-        Purpose::Reset => Redirect::to(uri!(crate::reset::get)),
+        Purpose::Reset | Purpose::Invite => Redirect::to(uri!(crate::reset::get)),
         Purpose::Verify | Purpose::Undo | Purpose::NotMe => Redirect::to(uri!(get)),
     }
 }
@@ -102,7 +99,7 @@ pub(crate) async fn get(
             None => None,
         },
         Purpose::Undo | Purpose::NotMe => disown.look(purpose, &token).await?,
-        Purpose::Reset => None,
+        Purpose::Reset | Purpose::Invite => None,
     };
     let (link, user) = found.ok_or_else(gone)?;
     Ok(Template::render(
@@ -111,7 +108,7 @@ pub(crate) async fn get(
             csrf: csrf.0,
             purpose: purpose.as_str(),
             username: user.username.as_str(),
-            address: link.address.as_str(),
+            address: link.address.as_ref().map(EmailAddress::as_str),
         },
     ))
 }
@@ -160,7 +157,7 @@ pub(crate) async fn post(
             })?;
             Notice::Disowned
         }
-        Purpose::Reset => return Err(gone()),
+        Purpose::Reset | Purpose::Invite => return Err(gone()),
     };
     site.remove(jar, site.link_cookie());
     notice.leave(site, jar);

@@ -22,6 +22,7 @@ pub(crate) enum Notice {
     EmailStays,
     LinkAsked,
     PasswordReset,
+    PasswordChosen,
     Disowned,
 }
 
@@ -29,7 +30,7 @@ pub(crate) enum Notice {
 const KEPT: Duration = Duration::from_mins(1);
 
 impl Notice {
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 12] = [
         Self::PasswordChanged,
         Self::SessionEnded,
         Self::SessionGone,
@@ -40,6 +41,7 @@ impl Notice {
         Self::EmailStays,
         Self::LinkAsked,
         Self::PasswordReset,
+        Self::PasswordChosen,
         Self::Disowned,
     ];
 
@@ -55,6 +57,7 @@ impl Notice {
             Self::EmailStays => "email-stays",
             Self::LinkAsked => "link-asked",
             Self::PasswordReset => "password-reset",
+            Self::PasswordChosen => "password-chosen",
             Self::Disowned => "disowned",
         }
     }
@@ -82,6 +85,7 @@ impl Notice {
             Self::PasswordReset => {
                 "Your password is changed, and everybody is signed out. Sign in with the new one."
             }
+            Self::PasswordChosen => "Your account is ready. Sign in with your password.",
             Self::Disowned => {
                 "Everybody is signed out, and the password is gone. A mail with a link for a new one is on its way to you."
             }

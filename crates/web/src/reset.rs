@@ -3,7 +3,7 @@ use rocket::http::{CookieJar, Status};
 use rocket::response::Redirect;
 use rocket::{State, get, post, uri};
 use rocket_dyn_templates::{Template, context};
-use vestibule_domain::{LinkToken, Password, Purpose, ResetError, ResetPassword, Username};
+use vestibule_domain::{Password, Purpose, ResetError, ResetPassword, Username};
 
 use crate::Site;
 use crate::csrf::Csrf;
@@ -28,9 +28,9 @@ pub(crate) async fn get(
     judge: &State<Judge>,
     reset: &State<ResetPassword>,
 ) -> Result<Template, Refusal> {
-    let token = token(opened).ok_or_else(gone)?;
-    let (username, _) = reset.look(&token).await?.ok_or_else(gone)?;
-    Ok(page(&csrf, judge, &username, &[]))
+    let (purpose, token) = opened.0.ok_or_else(gone)?;
+    let (username, _) = reset.look(purpose, &token).await?.ok_or_else(gone)?;
+    Ok(page(&csrf, judge, purpose, &username, &[]))
 }
 
 #[expect(
@@ -49,13 +49,14 @@ pub(crate) async fn post(
     jar: &CookieJar<'_>,
 ) -> Result<Redirect, Refusal> {
     let OwnForm(form) = form;
-    let token = token(opened).ok_or_else(gone)?;
-    let found = reset.look(&token).await?;
+    let (purpose, token) = opened.0.ok_or_else(gone)?;
+    let found = reset.look(purpose, &token).await?;
     let (username, permit) = found.ok_or_else(gone)?;
     let again = |why: &dyn ToString| {
         let page = page(
             &csrf,
             judge,
+            purpose,
             &username,
             &[Problem::with("new", &why.to_string())],
         );
@@ -64,28 +65,37 @@ pub(crate) async fn post(
     let new = Password::parse(form.new.expose()).map_err(|why| again(&why))?;
     let new = judge.check(&permit, new, &username).await?;
     let new = new.map_err(|why| again(&why))?;
-    let changed = reset.change(&token, new, &asking.browser(false)).await;
+    let changed = reset
+        .change(purpose, &token, new, &asking.browser(false))
+        .await;
     changed.map_err(|e| match e {
         ResetError::Outage(outage) => outage.into(),
         ResetError::Gone | ResetError::NobodysName | ResetError::TooSoon(_) => gone(),
     })?;
     site.remove(jar, site.link_cookie());
-    Notice::PasswordReset.leave(site, jar);
+    let notice = if purpose == Purpose::Invite {
+        Notice::PasswordChosen
+    } else {
+        Notice::PasswordReset
+    };
+    notice.leave(site, jar);
     Ok(Redirect::to(uri!(crate::login::get(
         next = Option::<&str>::None
     ))))
 }
 
-fn token(opened: Opened) -> Option<LinkToken> {
-    let (purpose, token) = opened.0?;
-    (purpose == Purpose::Reset).then_some(token)
-}
-
-fn page(csrf: &Csrf, judge: &Judge, username: &Username, problems: &[Problem]) -> Template {
+fn page(
+    csrf: &Csrf,
+    judge: &Judge,
+    purpose: Purpose,
+    username: &Username,
+    problems: &[Problem],
+) -> Template {
     Template::render(
         "reset.html",
         context! {
             csrf: &csrf.0,
+            is_first: purpose == Purpose::Invite,
             username: username.as_str(),
             min_length: judge.min_length(),
             problems,

@@ -217,7 +217,7 @@ pub async fn links(users: &impl Users, links: &impl Links) {
     let link = |user, purpose: Purpose| Link {
         purpose,
         user,
-        address: address("Ada@example.com"),
+        address: (purpose != Purpose::Undo).then(|| address("Ada@example.com")),
         since: NOW - SECOND,
         expires: NOW + purpose.lasts(),
     };
@@ -226,6 +226,11 @@ pub async fn links(users: &impl Users, links: &impl Links) {
         links.add(id, link).await.unwrap();
         id
     };
+
+    let handed = link(ada.id, Purpose::Undo);
+    let id = keep(&handed).await;
+    assert_eq!(links.find(id).await.unwrap(), Some(handed));
+    links.end(ada.id, Purpose::Undo).await.unwrap();
 
     let verify = link(ada.id, Purpose::Verify);
     let id = keep(&verify).await;

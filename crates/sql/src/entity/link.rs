@@ -8,7 +8,7 @@ pub struct Model {
     pub id: Vec<u8>,
     pub purpose: String,
     pub user_id: Uuid,
-    pub address: String,
+    pub address: Option<String>,
     pub since_at: OffsetDateTime,
     pub expires_at: OffsetDateTime,
 }

@@ -13,6 +13,7 @@ pub struct Model {
     pub last_login_from: Option<String>,
     pub previous_login_at: Option<OffsetDateTime>,
     pub previous_login_from: Option<String>,
+    pub disabled_at: Option<OffsetDateTime>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

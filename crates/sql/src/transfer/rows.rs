@@ -106,6 +106,7 @@ pub(super) fn add(digest: &mut Sha256, row: Model) {
         last_login_from,
         previous_login_at,
         previous_login_from,
+        disabled_at,
     } = row;
     field(Some(id.as_bytes()));
     field(Some(username.as_bytes()));
@@ -120,6 +121,7 @@ pub(super) fn add(digest: &mut Sha256, row: Model) {
             .map(<[u8; 16]>::as_slice),
     );
     field(previous_login_from.as_deref().map(str::as_bytes));
+    field(disabled_at.map(nanos).as_ref().map(<[u8; 16]>::as_slice));
 }
 
 /// Adds a column, with its length before it.
@@ -163,6 +165,7 @@ mod tests {
             last_login_from: None,
             previous_login_at: None,
             previous_login_from: None,
+            disabled_at: None,
         }
     }
 
@@ -228,6 +231,7 @@ mod tests {
             with(|row, _| row.created_at += Duration::from_nanos(1)),
             with(|row, at| row.last_login_at = Some(at)),
             with(|row, at| row.previous_login_at = Some(at)),
+            with(|row, at| row.disabled_at = Some(at)),
             with(|row, _| row.last_login_from = Some(String::new())),
             with(|row, _| row.last_login_from = Some("::1".into())),
             with(|row, _| row.previous_login_from = Some("::1".into())),

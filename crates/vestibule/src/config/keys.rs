@@ -431,7 +431,13 @@ pub(super) const KEYS: &[Key] = &[
     Key {
         name: "mail.from",
         expected: "a name and an address, such as Vestibule <hall@example.com>,",
-        read: |config, text| set(&mut config.mail.from, Sender::parse(text).map(Some)),
+        read: |config, text| {
+            let sender = Sender::parse(text).map(Some);
+            set(
+                &mut config.mail.from,
+                if text.is_empty() { Some(None) } else { sender },
+            )
+        },
         found: quoted,
         show: |config| match &config.mail.from {
             Some(sender) => sender.to_string(),
