@@ -178,6 +178,13 @@ fn a_password_is_masked_wherever_it_stands_in_a_url() {
         value(&config, "sessions.url"),
         "redis+sentinel://:***@a:1,b/m?sentinel_password=***"
     );
+    let url = "smtps://ada:hunter2@mail.example.com";
+    let config = by_variable("VESTIBULE_MAIL__URL", url).unwrap();
+    assert_eq!(
+        value(&config, "mail.url"),
+        "smtps://ada:***@mail.example.com:465"
+    );
+    assert!(!format!("{config:?}").contains("hunter2"));
 }
 
 #[test]
@@ -261,6 +268,14 @@ fn what_is_unset_is_told_in_words() {
     assert_eq!(
         value(&config, "server.templates"),
         "unset, so the built-in ones"
+    );
+    assert_eq!(
+        value(&config, "mail.url"),
+        "unset, so mail is written to files"
+    );
+    assert_eq!(
+        value(&config, "mail.from"),
+        "unset, so vestibule@ the public host"
     );
     assert_eq!(value(&config, "passwords.pepper"), "unset, so none");
     assert_eq!(

@@ -50,6 +50,36 @@ fn limits_and_events_have_their_edges() {
 }
 
 #[test]
+fn keys_of_mail_have_their_edges() {
+    edges(
+        "VESTIBULE_THROTTLE__MAILS_FREE",
+        &["1", "1000"],
+        &["0", "1001", "x"],
+    );
+    edges(
+        "VESTIBULE_ACCOUNTS__EMAIL",
+        &["off", "optional", "required"],
+        &["", "Off", "none"],
+    );
+    edges(
+        "VESTIBULE_MAIL__URL",
+        &["", "smtp://localhost", "smtps://u:p@mail.example.com:465"],
+        &[
+            "localhost",
+            "smtp://u@h",
+            "http://mail.example.com",
+            "smtp://h/x",
+        ],
+    );
+    edges(
+        "VESTIBULE_MAIL__FROM",
+        &["", "hall@example.com", "The hall <hall@example.com>"],
+        &["hall", "The hall <>", "a@b, c@d"],
+    );
+    edges("VESTIBULE_MAIL__FOLDER", &["x", "/tmp/x y"], &[""]);
+}
+
+#[test]
 fn each_key_has_its_edges() {
     let x = |n| "x".repeat(n);
     edges(

@@ -28,6 +28,11 @@ fn a_bad_value_in_a_variable() {
              a sqlite: or postgres: URL such as sqlite://data/vestibule.db?mode=rwc is expected",
         ),
         (
+            ("MAIL__URL", "smtp://ada:hunter2@mail.example.com/x"),
+            "mail.url (set by VESTIBULE_MAIL__URL) is a smtp: URL, but an smtps: or smtp: URL such as \
+             smtps://user:password@mail.example.com is expected",
+        ),
+        (
             ("SESSIONS__IDLE", "25h"),
             "sessions.lifetime (the default) is 1day, but at least 1day 1h, \
              as sessions.idle (set by VESTIBULE_SESSIONS__IDLE), is expected",
@@ -109,7 +114,7 @@ fn a_bad_value_found_later() {
 #[test]
 fn an_unknown_name() {
     let sections = "there are: secret_key, [server], [database], [sessions], [passwords], [throttle], \
-                    [registration], [log], [events]";
+                    [registration], [accounts], [mail], [log], [events]";
     let server = "in [server] there are: address, port, public_url, templates, trusted_proxies, \
                   header_timeout, body_timeout, idle_timeout, max_connections, \
                   max_connections_per_address";
