@@ -13,6 +13,7 @@ mod m20261125_000006_session_origin;
 mod m20261125_000007_history;
 mod m20261128_000008_mail;
 mod m20261128_000009_disabled;
+mod m20261128_000010_leaving;
 
 /// All steps, oldest first.
 pub struct Migrator;
@@ -30,6 +31,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261125_000007_history::Migration),
             Box::new(m20261128_000008_mail::Migration),
             Box::new(m20261128_000009_disabled::Migration),
+            Box::new(m20261128_000010_leaving::Migration),
         ]
     }
 }

@@ -89,6 +89,7 @@ impl Administer {
             last_login: None,
             previous_login: None,
             disabled: None,
+            leaves: None,
         };
         self.users.add(&user).await.map_err(|e| match e {
             AddUserError::UsernameTaken => NotInvited::UsernameTaken,
@@ -213,6 +214,7 @@ mod tests {
             last_login: None,
             previous_login: None,
             disabled: None,
+            leaves: None,
         }
     }
 

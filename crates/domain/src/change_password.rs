@@ -62,7 +62,7 @@ impl From<Throttled> for ChangePasswordError {
 /// Somebody who has just given the password of the account that they are signed in to.
 #[derive(Debug)]
 pub struct Proven {
-    user: User,
+    pub(crate) user: User,
     /// The right to have the new password judged, too.
     pub permit: Permit,
 }
@@ -166,6 +166,7 @@ mod tests {
             last_login: None,
             previous_login: None,
             disabled: None,
+            leaves: None,
         }
     }
 

@@ -39,6 +39,7 @@ pub fn user(name: &str) -> User {
         last_login: None,
         previous_login: None,
         disabled: None,
+        leaves: None,
     }
 }
 
@@ -149,6 +150,21 @@ async fn changing(users: &impl Users, ada: &User, bob: &User) {
     assert_eq!(disabled().await, None);
     assert!(!users.set_disabled(UserId::new(), None).await.unwrap());
 
+    let leaves = async || users.find(ada.id).await.unwrap().unwrap().leaves;
+    let soon = NOW + Duration::from_secs(9);
+    assert!(users.set_leaving(ada.id, Some(soon), &[]).await.unwrap());
+    assert_eq!(leaves().await, Some(soon));
+    let leaving = async |secs| {
+        let gone = users.leaving(NOW + Duration::from_secs(secs), 9).await;
+        gone.unwrap().into_iter().map(|user| user.id).collect()
+    };
+    let none: Vec<UserId> = leaving(8).await;
+    assert!(none.is_empty());
+    assert_eq!(leaving(9).await, [ada.id]);
+    assert!(users.set_leaving(ada.id, None, &[]).await.unwrap());
+    assert_eq!(leaves().await, None);
+    assert!(!users.set_leaving(UserId::new(), None, &[]).await.unwrap());
+
     let names = async |after: Option<&Username>, most| {
         let page = users.list(after.cloned(), most).await.unwrap();
         let names = page.into_iter().map(|user| user.username.to_string());
@@ -162,6 +178,38 @@ async fn changing(users: &impl Users, ada: &User, bob: &User) {
         users.find(bob.id).await.unwrap().unwrap().password,
         bob.password
     );
+    removing(users).await;
+}
+
+/// What goes, and what of it stays.
+async fn removing(users: &impl Users) {
+    let carol = user("carol");
+    users.add(&carol).await.unwrap();
+    let soon = NOW + Duration::from_secs(9);
+    users.set_leaving(carol.id, Some(soon), &[]).await.unwrap();
+    let going = users.find(carol.id).await.unwrap().unwrap();
+    users.set_leaving(carol.id, None, &[]).await.unwrap();
+    let removed = users.remove(&going, NOW, soon).await.unwrap();
+    assert_eq!(removed, None, "it is to stay after all");
+    assert!(users.find(carol.id).await.unwrap().is_some());
+
+    assert_eq!(users.remove(&carol, NOW, soon).await.unwrap(), Some(0));
+    assert_eq!(users.find(carol.id).await.unwrap(), None);
+    assert_eq!(users.remove(&carol, NOW, soon).await.unwrap(), None);
+    let at = |secs| User {
+        since: NOW + Duration::from_secs(secs),
+        ..user("carol")
+    };
+    let early = users.add(&at(8)).await;
+    assert!(
+        matches!(early, Err(AddUserError::UsernameTaken)),
+        "{early:?}"
+    );
+    let found = users.find_by_username(&carol.username).await.unwrap();
+    assert_eq!(found, None, "nothing is left of the attempt");
+    let late = at(9);
+    users.add(&late).await.unwrap();
+    assert_eq!(users.remove(&late, NOW, soon).await.unwrap(), Some(0));
 }
 
 fn visit(secs: u64, from: Option<&str>) -> Visit {

@@ -75,6 +75,10 @@ impl Disown {
         // Whoever is in is out first; the link stays good until nobody can come in again.
         self.sessions.end_all(user.id).await?;
         self.users.forget_password(user.id).await?;
+        // Nor does it go because somebody else wanted it to.
+        if user.leaves.is_some() {
+            self.users.set_leaving(user.id, None, &[]).await?;
+        }
         self.links.end(user.id, Purpose::Reset).await?;
         self.sessions.end_all(user.id).await?;
         if !self.links.take(token.id(purpose)).await? {

@@ -77,6 +77,12 @@ pub enum EventKind {
     UserEnabled,
     /// An administrator took an account's password away.
     PasswordRevoked,
+    /// The owner of an account wants it to go.
+    DeletionAsked,
+    /// The owner of an account wants it to stay after all.
+    DeletionUndone,
+    /// An account is gone, with all that was kept of it.
+    UserDeleted,
     /// A session started.
     SessionCreated,
     /// A session ended, by its owner or by its time.
@@ -97,7 +103,7 @@ pub enum EventKind {
 
 impl EventKind {
     /// All of them.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 31] = [
         Self::LoginSucceeded,
         Self::LoginSucceededAfterFailures,
         Self::LoginFailed,
@@ -118,6 +124,9 @@ impl EventKind {
         Self::UserDisabled,
         Self::UserEnabled,
         Self::PasswordRevoked,
+        Self::DeletionAsked,
+        Self::DeletionUndone,
+        Self::UserDeleted,
         Self::SessionCreated,
         Self::SessionEnded,
         Self::SessionUsedAfterEnd,
@@ -156,6 +165,9 @@ impl EventKind {
             Self::UserDisabled => "user_disabled",
             Self::UserEnabled => "user_enabled",
             Self::PasswordRevoked => "authn_password_revoked",
+            Self::DeletionAsked => "user_deletion_asked",
+            Self::DeletionUndone => "user_deletion_undone",
+            Self::UserDeleted => "user_deleted",
             Self::SessionCreated => "session_created",
             Self::SessionEnded => "session_expired",
             Self::SessionUsedAfterEnd => "session_use_after_expire",

@@ -64,6 +64,7 @@ impl Import {
             last_login: None,
             previous_login: None,
             disabled: None,
+            leaves: None,
         };
         if let Some(there) = self.users.find_by_username(&user.username).await? {
             return same(&there, &user);
@@ -138,6 +139,7 @@ mod tests {
             last_login: None,
             previous_login: None,
             disabled: None,
+            leaves: None,
         }
     }
 

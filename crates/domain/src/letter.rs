@@ -35,17 +35,20 @@ pub enum LetterKind {
     AddressRemoved,
     /// Somebody signed in with a browser that had not been seen there before.
     NewBrowser,
+    /// The account will go, as its owner wanted.
+    Leaving,
 }
 
 impl LetterKind {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Verify,
         Self::Reset,
         Self::PasswordChanged,
         Self::AddressAdded,
         Self::AddressRemoved,
         Self::NewBrowser,
+        Self::Leaving,
     ];
 
     /// As it stands in a store; its template is called so, too.
@@ -57,6 +60,7 @@ impl LetterKind {
             Self::AddressAdded => "address-added",
             Self::AddressRemoved => "address-removed",
             Self::NewBrowser => "new-browser",
+            Self::Leaving => "leaving",
         }
     }
 
@@ -71,7 +75,9 @@ impl LetterKind {
             Self::Verify => Purpose::Verify,
             Self::Reset => Purpose::Reset,
             Self::AddressRemoved => Purpose::Undo,
-            Self::PasswordChanged | Self::AddressAdded | Self::NewBrowser => Purpose::NotMe,
+            Self::PasswordChanged | Self::AddressAdded | Self::NewBrowser | Self::Leaving => {
+                Purpose::NotMe
+            }
         }
     }
 }

@@ -194,6 +194,7 @@ mod tests {
             last_login: None,
             previous_login: None,
             disabled: None,
+            leaves: None,
         }
     }
 

@@ -144,6 +144,44 @@ pub trait Users: Send + Sync {
         disabled: Option<OffsetDateTime>,
     ) -> Result<bool, Outage>;
 
+    /// Says when an account goes, or that it stays, and puts letters that tell of it into the [`Outbox`], in one step. Nothing
+    /// happens when the account is gone; then the answer is `false`.
+    ///
+    /// # Errors
+    /// [`Outage`] when the store cannot be reached.
+    async fn set_leaving(
+        &self,
+        id: UserId,
+        leaves: Option<OffsetDateTime>,
+        letters: &[Letter],
+    ) -> Result<bool, Outage>;
+
+    /// Accounts whose time to go has come by `now`, `most` of them at most.
+    ///
+    /// # Errors
+    /// [`Outage`] when the store cannot be reached.
+    async fn leaving(&self, now: OffsetDateTime, most: u64) -> Result<Vec<User>, Outage>;
+
+    /// Takes an account away with all that is kept of it, unless it was to go and is to stay by now. Nobody gets its name before
+    /// `reserved`. Of what happened to it stays that it happened, and when, but not to whom, from where, or how; the answer is
+    /// of how many events that was so, which an event of `at` tells as well. `None`: there was no such account.
+    ///
+    /// # Errors
+    /// [`Outage`] when the store cannot be reached.
+    async fn remove(
+        &self,
+        user: &User,
+        at: OffsetDateTime,
+        reserved: OffsetDateTime,
+    ) -> Result<Option<u64>, Outage>;
+
+    /// Empties events of accounts that were removed since, which were noted a moment too late to be emptied with the others;
+    /// the answer is of how many that was so, which an event of `at` tells as well.
+    ///
+    /// # Errors
+    /// [`Outage`] when the store cannot be reached.
+    async fn empty_again(&self, since: OffsetDateTime, at: OffsetDateTime) -> Result<u64, Outage>;
+
     /// The accounts in the order of their names, from behind `after` on, `most` of them at most.
     ///
     /// # Errors

@@ -87,6 +87,7 @@ impl Register {
             last_login: None,
             previous_login: None,
             disabled: None,
+            leaves: None,
         };
         match self.users.add(&user).await {
             Ok(()) => {
@@ -210,6 +211,7 @@ mod tests {
                 last_login: None,
                 previous_login: None,
                 disabled: None,
+                leaves: None,
             }))
         });
         let register = register(users, MockPasswords::new(), MockSessions::new());

@@ -197,6 +197,7 @@ mod tests {
             last_login: None,
             previous_login: None,
             disabled: None,
+            leaves: None,
         }
     }
 

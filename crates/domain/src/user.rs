@@ -39,6 +39,8 @@ pub struct User {
     pub previous_login: Option<Visit>,
     /// Since when an administrator keeps its owner out. `None`: nobody does.
     pub disabled: Option<OffsetDateTime>,
+    /// When the account goes, as its owner wanted, unless they want it back before. `None`: it stays.
+    pub leaves: Option<OffsetDateTime>,
 }
 
 /// When somebody came, and from where.

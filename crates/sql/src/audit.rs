@@ -1,5 +1,6 @@
 //! Whether the kept events are what was written.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use sea_orm::{
@@ -8,12 +9,13 @@ use sea_orm::{
 };
 use thiserror::Error;
 use time::OffsetDateTime;
-use vestibule_domain::Outage;
+use vestibule_domain::{EventKind, Outage};
 
 use crate::Sql;
-use crate::chain::link;
+use crate::chain::{is_emptied, is_itself_or_empty, link};
 use crate::entity::event::{Column, Entity, Model};
 use crate::entity::event_chain as chain;
+use crate::events::EMPTIED;
 
 /// A place in the chain: while a row with this hash is in it, nothing before was changed since it was noted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +35,8 @@ pub struct Whole {
     pub span: Option<(OffsetDateTime, OffsetDateTime)>,
     /// How many were pruned before them.
     pub pruned: i64,
+    /// Out of how many it was taken whom they were about, since their account was deleted.
+    pub emptied: u64,
     /// The end of it.
     pub head: Head,
 }
@@ -100,6 +104,7 @@ async fn walk(sql: &Sql, noted: Option<&Head>) -> Result<Whole, Stop> {
     seen |= noted == Some(&at);
     let mut after = None;
     let (mut rows, mut span) = (0, None);
+    let mut emptied = Emptied::default();
     loop {
         let page = page(&transaction, after, at.seq).await?;
         let Some(last) = page.last() else { break };
@@ -108,6 +113,7 @@ async fn walk(sql: &Sql, noted: Option<&Head>) -> Result<Whole, Stop> {
             follows(&at, &row, chain.head_seq)?;
             span = Some((span.map_or(row.at, |(first, _)| first), row.at));
             rows += 1;
+            emptied.count(&row);
             at = Head {
                 seq: row.seq,
                 hash: row.hash,
@@ -126,6 +132,13 @@ async fn walk(sql: &Sql, noted: Option<&Head>) -> Result<Whole, Stop> {
     if at.seq != chain.head_seq || at.hash != chain.head_hash {
         return broken(at.seq, "it is the last, and not what was the last");
     }
+    if emptied.found > emptied.told {
+        let (last, found, told) = (emptied.last, emptied.found, emptied.told);
+        return broken(
+            last,
+            format!("emptied; {found} rows are, but only {told} were when accounts were deleted"),
+        );
+    }
     let pruned = chain.anchor_seq;
     match noted {
         Some(noted) if !seen && noted.seq < pruned => broken(
@@ -140,8 +153,33 @@ async fn walk(sql: &Sql, noted: Option<&Head>) -> Result<Whole, Stop> {
             rows,
             span,
             pruned,
+            emptied: emptied.found,
             head: at,
         }),
+    }
+}
+
+/// Rows that were emptied, and what was told of that. They are older than what tells of them, and so are pruned before it.
+#[derive(Default)]
+struct Emptied {
+    found: u64,
+    told: u64,
+    /// The last of them.
+    last: i64,
+}
+
+impl Emptied {
+    fn count(&mut self, row: &Model) {
+        if is_emptied(row) {
+            self.found += 1;
+            self.last = row.seq;
+        }
+        if row.kind == EventKind::UserDeleted.as_str() {
+            let facts: BTreeMap<String, String> =
+                serde_json::from_str(&row.facts).unwrap_or_default();
+            let told = facts.get(EMPTIED).and_then(|count| count.parse().ok());
+            self.told = self.told.saturating_add(told.unwrap_or(0));
+        }
     }
 }
 
@@ -160,7 +198,7 @@ fn follows(before: &Head, row: &Model, last: i64) -> Result<(), Stop> {
             "inserted; no such row was written, or it was pruned",
         );
     }
-    if link(&before.hash, row) != *row.hash {
+    if link(&before.hash, row) != *row.hash || !is_itself_or_empty(row) {
         return broken(
             row.seq,
             "changed; its hash does not fit what is in it and before it",

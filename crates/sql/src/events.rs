@@ -1,16 +1,17 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
+use sea_orm::sea_query::Expr;
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, IntoActiveModel,
-    QueryFilter, QueryOrder, QuerySelect, Set,
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait,
+    IntoActiveModel, QueryFilter, QueryOrder, QuerySelect, Set,
 };
 use time::OffsetDateTime;
 use vestibule_domain::ports::History;
 use vestibule_domain::{Event, EventKind, Kept, Outage, RequestId, UserId};
 
 use crate::Sql;
-use crate::chain::link;
+use crate::chain::{NO_FACTS, is_itself_or_empty, link, personal};
 use crate::entity::event::{Column, Entity, Model};
 use crate::entity::event_chain as chain;
 
@@ -40,27 +41,12 @@ impl SqlEvents {
     }
 
     async fn add(&self, events: &[Event]) -> Result<(), DbErr> {
-        let transaction = self.0.begin().await?;
-        let chain = locked(&transaction).await?;
-        let (mut seq, mut hash) = (chain.head_seq, chain.head_hash.clone());
-        let mut rows = Vec::with_capacity(events.len());
-        for event in events {
-            seq += 1;
-            let mut row = row(seq, event);
-            hash = link(&hash, &row).to_vec();
-            row.hash.clone_from(&hash);
-            rows.push(row.into_active_model());
-        }
-        if rows.is_empty() {
+        if events.is_empty() {
             return Ok(());
         }
-        Entity::insert_many(rows)
-            .exec_without_returning(&transaction)
-            .await?;
-        let mut chain = chain.into_active_model();
-        chain.head_seq = Set(seq);
-        chain.head_hash = Set(hash);
-        chain.update(&transaction).await?;
+        let transaction = self.0.begin().await?;
+        let chain = locked(&transaction).await?;
+        extend(&transaction, chain, events).await?;
         transaction.commit().await
     }
 
@@ -91,7 +77,8 @@ impl SqlEvents {
         let (mut seq, mut hash) = (chain.anchor_seq, chain.anchor_hash.clone());
         let mut forgotten = 0;
         for row in rows.into_iter().take_while(|row| row.at < before) {
-            if row.seq != seq + 1 || link(&hash, &row) != *row.hash {
+            let is_whole = link(&hash, &row) == *row.hash && is_itself_or_empty(&row);
+            if row.seq != seq + 1 || !is_whole {
                 return Err(Outage::during(DURING)(NotWhole(row.seq)));
             }
             (seq, hash) = (row.seq, row.hash);
@@ -162,12 +149,83 @@ async fn locked(transaction: &DatabaseTransaction) -> Result<chain::Model, DbErr
         .ok_or_else(|| DbErr::RecordNotFound("the row of the chain".to_owned()))
 }
 
-fn row(seq: i64, event: &Event) -> Model {
+/// Adds events behind the chain's head.
+async fn extend(
+    transaction: &DatabaseTransaction,
+    chain: chain::Model,
+    events: &[Event],
+) -> Result<(), DbErr> {
+    let (mut seq, mut hash) = (chain.head_seq, chain.head_hash.clone());
+    let mut rows = Vec::with_capacity(events.len());
+    for event in events {
+        seq += 1;
+        let mut row = row(seq, event)?;
+        hash = link(&hash, &row).to_vec();
+        row.hash.clone_from(&hash);
+        rows.push(row.into_active_model());
+    }
+    Entity::insert_many(rows)
+        .exec_without_returning(transaction)
+        .await?;
+    let mut chain = chain.into_active_model();
+    chain.head_seq = Set(seq);
+    chain.head_hash = Set(hash);
+    chain.update(transaction).await.map(drop)
+}
+
+/// Takes out of the kept events whom they were about, and adds one that says of how many: so many may be empty, and no more.
+/// Those that cannot be emptied go in their time. To be done first in a transaction: it waits for the chain.
+pub(crate) async fn empty(
+    transaction: &DatabaseTransaction,
+    user: uuid::Uuid,
+    at: OffsetDateTime,
+) -> Result<u64, DbErr> {
+    let chain = locked(transaction).await?;
+    let emptied = Entity::update_many()
+        .col_expr(Column::Request, Expr::value(None::<String>))
+        .col_expr(Column::UserId, Expr::value(None::<uuid::Uuid>))
+        .col_expr(Column::Address, Expr::value(None::<String>))
+        .col_expr(Column::Facts, Expr::value(NO_FACTS))
+        .col_expr(Column::Salt, Expr::value(None::<Vec<u8>>))
+        .filter(Column::UserId.eq(user))
+        .filter(Column::Personal.is_not_null())
+        .exec(transaction)
+        .await?
+        .rows_affected;
+    let gone = Event {
+        at,
+        kind: EventKind::UserDeleted,
+        request: None,
+        user: None,
+        address: None,
+        facts: vec![(EMPTIED, emptied.to_string())],
+    };
+    extend(transaction, chain, &[gone]).await?;
+    Ok(emptied)
+}
+
+/// Whether anything is kept that could be emptied of whom it was about.
+pub(crate) async fn has_any(
+    database: &impl ConnectionTrait,
+    user: uuid::Uuid,
+) -> Result<bool, DbErr> {
+    let one = Entity::find()
+        .filter(Column::UserId.eq(user))
+        .filter(Column::Personal.is_not_null());
+    Ok(one.one(database).await?.is_some())
+}
+
+/// The fact that says how many rows were emptied.
+pub(crate) const EMPTIED: &str = "emptied";
+
+fn row(seq: i64, event: &Event) -> Result<Model, DbErr> {
+    let mut salt = vec![0; 16];
+    getrandom::fill(&mut salt).map_err(|e| DbErr::Custom(e.to_string()))?;
     let facts = event.facts.iter();
     let facts: BTreeMap<_, String> = facts
         .map(|(name, value)| (*name, value.chars().take(FACT_CHARS).collect()))
         .collect();
-    Model {
+    let mut row = Model {
         seq,
         at: event.at,
         kind: event.kind.as_str().to_owned(),
@@ -176,7 +234,12 @@ fn row(seq: i64, event: &Event) -> Model {
         address: event.address.map(|address| address.to_string()),
         facts: serde_json::to_string(&facts).unwrap_or_default(),
         hash: Vec::new(),
-    }
+        salt: None,
+        personal: None,
+    };
+    row.personal = Some(personal(&salt, &row).to_vec());
+    row.salt = Some(salt);
+    Ok(row)
 }
 
 fn kept(row: Model) -> Kept {

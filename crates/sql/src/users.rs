@@ -3,16 +3,17 @@ use std::net::IpAddr;
 use async_trait::async_trait;
 use sea_orm::sea_query::Expr;
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder,
-    QuerySelect, Set, SqlErr,
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel,
+    ModelTrait, QueryFilter, QueryOrder, QuerySelect, Set, SqlErr,
 };
 use time::OffsetDateTime;
 use uuid::Uuid;
 use vestibule_domain::ports::{AddUserError, Users};
 use vestibule_domain::{Letter, Outage, PasswordHash, User, UserId, Username, Visit};
 
+use crate::entity::reserved_name;
 use crate::entity::user::{ActiveModel, Column, Entity, Model};
-use crate::{Sql, outbox};
+use crate::{Sql, events, outbox};
 
 /// [`Users`] in a SQL database.
 pub struct SqlUsers(pub Sql);
@@ -51,9 +52,11 @@ impl Users for SqlUsers {
             previous_login_at: Set(previous_login_at),
             previous_login_from: Set(previous_login_from),
             disabled_at: Set(user.disabled),
+            leaves_at: Set(user.leaves),
         };
-        match self.0.answer(row.insert(&self.0.write)).await {
-            Ok(_) => Ok(()),
+        match self.0.answer(self.insert(row, user)).await {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(AddUserError::UsernameTaken),
             Err(e) if matches!(e.sql_err(), Some(SqlErr::UniqueConstraintViolation(_))) => {
                 Err(AddUserError::UsernameTaken)
             }
@@ -132,6 +135,51 @@ impl Users for SqlUsers {
             .map_err(Outage::during("disabling or enabling a user"))
     }
 
+    async fn set_leaving(
+        &self,
+        id: UserId,
+        leaves: Option<OffsetDateTime>,
+        letters: &[Letter],
+    ) -> Result<bool, Outage> {
+        self.0
+            .answer(self.leave(id, leaves, letters))
+            .await
+            .map_err(Outage::during("noting when a user leaves"))
+    }
+
+    async fn leaving(&self, now: OffsetDateTime, most: u64) -> Result<Vec<User>, Outage> {
+        let leaving = Entity::find()
+            .filter(Column::LeavesAt.lte(now))
+            .order_by_asc(Column::LeavesAt)
+            .limit(most);
+        self.0
+            .answer(leaving.all(&self.0.read))
+            .await
+            .map_err(Outage::during("finding users who leave"))?
+            .into_iter()
+            .map(user)
+            .collect()
+    }
+
+    async fn remove(
+        &self,
+        user: &User,
+        at: OffsetDateTime,
+        reserved: OffsetDateTime,
+    ) -> Result<Option<u64>, Outage> {
+        self.0
+            .answer(self.take_away(user, at, reserved))
+            .await
+            .map_err(Outage::during("deleting a user"))
+    }
+
+    async fn empty_again(&self, since: OffsetDateTime, at: OffsetDateTime) -> Result<u64, Outage> {
+        self.0
+            .answer(self.empty_all(since, at))
+            .await
+            .map_err(Outage::during("emptying the events of deleted users"))
+    }
+
     async fn list(&self, after: Option<Username>, most: u64) -> Result<Vec<User>, Outage> {
         let mut users = Entity::find().order_by_asc(Column::Username).limit(most);
         if let Some(after) = after {
@@ -148,6 +196,89 @@ impl Users for SqlUsers {
 }
 
 impl SqlUsers {
+    /// `false`: the name is not to be had yet.
+    async fn insert(&self, row: ActiveModel, user: &User) -> Result<bool, DbErr> {
+        let transaction = self.0.begin().await?;
+        // The name first: whoever is about to reserve it is waited for.
+        row.insert(&transaction).await?;
+        let reserved = reserved_name::Entity::find_by_id(user.username.as_str());
+        let reserved = reserved.one(&transaction).await?;
+        match reserved {
+            Some(reserved) if reserved.until_at > user.since => return Ok(false),
+            Some(reserved) => {
+                reserved.delete(&transaction).await?;
+            }
+            None => {}
+        }
+        transaction.commit().await?;
+        Ok(true)
+    }
+
+    async fn leave(
+        &self,
+        id: UserId,
+        leaves: Option<OffsetDateTime>,
+        letters: &[Letter],
+    ) -> Result<bool, DbErr> {
+        let transaction = self.0.begin().await?;
+        let set = Entity::update_many()
+            .col_expr(Column::LeavesAt, Expr::value(leaves))
+            .filter(Column::Id.eq(id.0))
+            .exec(&transaction)
+            .await?;
+        if set.rows_affected == 0 {
+            return Ok(false);
+        }
+        outbox::put_all(&transaction, letters).await?;
+        transaction.commit().await?;
+        Ok(true)
+    }
+
+    async fn take_away(
+        &self,
+        user: &User,
+        at: OffsetDateTime,
+        reserved: OffsetDateTime,
+    ) -> Result<Option<u64>, DbErr> {
+        let transaction = self.0.begin().await?;
+        let emptied = events::empty(&transaction, user.id.0, at).await?;
+        // Its sessions, addresses, links and letters go with it.
+        let mut going = Entity::delete_many().filter(Column::Id.eq(user.id.0));
+        going = match user.leaves {
+            Some(leaves) => going.filter(Column::LeavesAt.eq(leaves)),
+            None => going,
+        };
+        if going.exec(&transaction).await?.rows_affected == 0 {
+            return Ok(None);
+        }
+        let name = reserved_name::Model {
+            username: user.username.as_str().to_owned(),
+            user_id: user.id.0,
+            removed_at: at,
+            until_at: reserved,
+        };
+        name.into_active_model().insert(&transaction).await?;
+        transaction.commit().await?;
+        Ok(Some(emptied))
+    }
+
+    async fn empty_all(&self, since: OffsetDateTime, at: OffsetDateTime) -> Result<u64, DbErr> {
+        let gone = reserved_name::Entity::find()
+            .filter(reserved_name::Column::RemovedAt.gte(since))
+            .all(&self.0.read)
+            .await?;
+        let mut emptied = 0;
+        for name in gone {
+            // Mostly there are none: nobody waits for the chain then.
+            if events::has_any(&self.0.read, name.user_id).await? {
+                let transaction = self.0.begin().await?;
+                emptied += events::empty(&transaction, name.user_id, at).await?;
+                transaction.commit().await?;
+            }
+        }
+        Ok(emptied)
+    }
+
     async fn change(
         &self,
         id: UserId,
@@ -200,6 +331,7 @@ fn user(row: Model) -> Result<User, Outage> {
         last_login: visit(row.last_login_at, row.last_login_from.as_deref())
             .map_err(Outage::during(DURING))?,
         disabled: row.disabled_at,
+        leaves: row.leaves_at,
         previous_login: visit(row.previous_login_at, row.previous_login_from.as_deref())
             .map_err(Outage::during(DURING))?,
     })

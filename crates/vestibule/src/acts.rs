@@ -7,7 +7,7 @@ use vestibule_domain::ports::{
     Attempts, Clock, Emails, Events, Links, Mailer, Outbox, Passwords, Sessions, Users,
 };
 use vestibule_domain::{
-    ChangePassword, Disown, Login, Logout, Notices, OwnEmails, OwnSessions, Register,
+    ChangePassword, Disown, Leave, Login, Logout, Notices, OwnEmails, OwnSessions, Register,
     ResetPassword, Resume, SendMail, SessionLimits, SignIn, Throttle,
 };
 
@@ -96,11 +96,18 @@ impl Parts {
                 clock: Arc::clone(&self.clock),
                 limits,
             });
-        self.by_mail(rocket, throttle, notices)
+        let leave = Arc::new(self.leave(config));
+        self.by_mail(rocket, throttle, notices, leave)
     }
 
     /// What is done by links in mail, and the sending.
-    fn by_mail(self, rocket: Rocket<Build>, throttle: Throttle, notices: Notices) -> Rocket<Build> {
+    fn by_mail(
+        self,
+        rocket: Rocket<Build>,
+        throttle: Throttle,
+        notices: Notices,
+        leave: Arc<Leave>,
+    ) -> Rocket<Build> {
         rocket
             .manage(ResetPassword {
                 users: Arc::clone(&self.users),
@@ -117,6 +124,7 @@ impl Parts {
                 notices: notices.clone(),
                 throttle,
             })
+            .manage(leave)
             .manage(Arc::new(SendMail {
                 users: Arc::clone(&self.users),
                 links: self.links,
@@ -127,6 +135,18 @@ impl Parts {
             }))
             .manage(self.users)
             .manage(self.events)
+    }
+
+    /// Deleting accounts.
+    fn leave(&self, config: &Config) -> Leave {
+        Leave {
+            users: Arc::clone(&self.users),
+            sessions: Arc::clone(&self.sessions),
+            notices: self.notices(config),
+            throttle: self.throttle(config),
+            grace: config.accounts.grace,
+            reserved: config.accounts.reserved,
+        }
     }
 
     fn throttle(&self, config: &Config) -> Throttle {

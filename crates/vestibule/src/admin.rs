@@ -9,11 +9,12 @@ use serde_json::{Value, json};
 use thiserror::Error;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
+use tracing::{info, warn};
 use vestibule_domain::ports::{Clock, Events};
 use vestibule_domain::{
-    Account, Administer, NotAUsername, NotInvited, Notices, Outage, Session, SessionId, Throttle,
-    User, Username, Visit, WayIn,
+    Account, Administer, Leave, NotAUsername, NotInvited, Notices, Outage, Session, SessionId,
+    Throttle, User, Username, Visit, WayIn,
 };
 use vestibule_redis::RedisSessions;
 use vestibule_sql::{Place, SqlEmails, SqlEvents, SqlLinks, SqlOutbox, SqlSessions, SqlUsers};
@@ -70,6 +71,14 @@ pub enum UserCommand {
         #[arg(long)]
         json: bool,
     },
+    /// Delete an account at once, with all that is kept of it; there is no way back
+    Delete {
+        /// Whose
+        username: String,
+        /// The name once more, since there is no way back
+        #[arg(long, value_name = "USERNAME")]
+        confirm: String,
+    },
     /// Sign an account out everywhere
     EndSessions {
         /// Whose
@@ -115,6 +124,9 @@ pub enum AdminFailed {
     /// None of the account's sessions begins so, or more than one does.
     #[error("{0} sessions of {1} begin so: see `vestibule session list {1}`")]
     NotOneSession(usize, Username),
+    /// What cannot be undone was not said twice.
+    #[error("--confirm is not {0}: nothing was deleted")]
+    NotConfirmed(Username),
     /// The database is not one of this version.
     #[error("the schema of the database is {0} steps behind: run `vestibule migrate` first")]
     Behind(usize),
@@ -129,6 +141,8 @@ pub(crate) struct Office {
     recorder: Arc<Recorder>,
     /// Links begin with it.
     site_url: String,
+    grace: Duration,
+    reserved: Duration,
 }
 
 impl Office {
@@ -171,7 +185,21 @@ impl Office {
             },
             recorder,
             site_url: config.public_url().origin().ascii_serialization(),
+            grace: config.accounts.grace,
+            reserved: config.accounts.reserved,
         })
+    }
+
+    fn leave(&self) -> Leave {
+        let administer = &self.administer;
+        Leave {
+            users: Arc::clone(&administer.users),
+            sessions: Arc::clone(&administer.sessions),
+            notices: administer.notices.clone(),
+            throttle: administer.throttle.clone(),
+            grace: self.grace,
+            reserved: self.reserved,
+        }
     }
 
     /// Waits until what was done is kept as events; what cannot be is in the log.
@@ -226,6 +254,26 @@ impl Office {
     }
 }
 
+/// How often accounts are looked for whose time to go has come.
+const SWEEPING: Duration = Duration::from_mins(1);
+
+/// Deletes accounts whose time has come, for as long as the program runs.
+pub async fn sweep_for_ever(leave: Arc<Leave>) {
+    loop {
+        match leave.sweep().await {
+            Ok(0) => sleep(SWEEPING).await,
+            Ok(count) => info!("{count} accounts were deleted, as their owners wanted"),
+            Err(outage) => {
+                warn!(
+                    "accounts that are to be deleted stay for now: {}",
+                    outage.chain()
+                );
+                sleep(SWEEPING).await;
+            }
+        }
+    }
+}
+
 /// Does what a command about accounts says, and gives what is to be printed.
 ///
 /// # Errors
@@ -269,6 +317,13 @@ pub async fn user(config: &Config, command: UserCommand) -> Result<String, Admin
             let user = office.find(&username).await?;
             let way = administer.reset_password(&user).await?;
             office.way_in(&user.username, &way, json)
+        }
+        UserCommand::Delete { username, confirm } => {
+            let user = office.find(&username).await?;
+            Leave::check_name(&user, &confirm)
+                .map_err(|_| AdminFailed::NotConfirmed(user.username.clone()))?;
+            office.leave().delete(&user).await?;
+            format!("{} is deleted.\n", user.username)
         }
         UserCommand::EndSessions { username } => {
             let user = office.find(&username).await?;
@@ -392,10 +447,11 @@ fn table<const N: usize>(head: [&str; N], rows: impl Iterator<Item = [String; N]
 }
 
 fn state(user: &User) -> &'static str {
-    match (user.disabled, &user.password) {
-        (Some(_), _) => "disabled",
-        (None, None) => "no password",
-        (None, Some(_)) => "active",
+    match (user.disabled, user.leaves, &user.password) {
+        (Some(_), _, _) => "disabled",
+        (None, Some(_), _) => "leaving",
+        (None, None, None) => "no password",
+        (None, None, Some(_)) => "active",
     }
 }
 
@@ -422,6 +478,7 @@ fn user_json(user: &User) -> Value {
         "state": state(user),
         "created_at": moment(user.since),
         "disabled_at": user.disabled.map(moment),
+        "leaves_at": user.leaves.map(moment),
         "last_login_at": user.last_login.as_ref().map(|visit| moment(visit.at)),
         "last_login_from": from_json(user.last_login.as_ref()),
         "previous_login_at": user.previous_login.as_ref().map(|visit| moment(visit.at)),

@@ -39,6 +39,13 @@ fn told(whole: &Whole, noted: Option<&Head>) -> String {
     if whole.pruned > 0 {
         let _ = write!(text, "\n{} older ones were pruned.", whole.pruned);
     }
+    if whole.emptied > 0 {
+        let _ = write!(
+            text,
+            "\nOut of {} of them it was taken whom they were about, since their account was deleted.",
+            whole.emptied
+        );
+    }
     if noted.is_some() {
         text.push_str("\nThe head that was noted is in it: nothing before it was changed since.");
     }
@@ -143,6 +150,9 @@ fn in_words(kind: EventKind) -> &'static str {
         EventKind::UserDisabled => "An administrator disabled the account",
         EventKind::UserEnabled => "An administrator enabled the account again",
         EventKind::PasswordRevoked => "An administrator took the account's password away",
+        EventKind::DeletionAsked => "The account's owner wants it deleted",
+        EventKind::DeletionUndone => "The account's owner wants it to stay after all",
+        EventKind::UserDeleted => "An account was deleted, with all that was kept of it",
         EventKind::SessionCreated => "A session started",
         EventKind::SessionEnded => "A session ended",
         EventKind::SessionUsedAfterEnd => {

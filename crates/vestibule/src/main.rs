@@ -20,7 +20,7 @@ use vestibule::{
     BadConfig, Config, Front, Recorder, Signals, SystemClock, audit, breach, claim_port,
     forbid_core_dumps, health, log, rocket, transfer,
 };
-use vestibule_domain::{RequestId, SendMail};
+use vestibule_domain::{Leave, RequestId, SendMail};
 use vestibule_sql::audit::Head;
 
 /// Vestibule, the entrance hall for your app. Without a command it serves.
@@ -182,6 +182,9 @@ async fn serve(mut config: Config) -> anyhow::Result<()> {
     let recorder = rocket.state::<Arc<Recorder>>().cloned();
     if let Some(send) = rocket.state::<Arc<SendMail>>() {
         tokio::spawn(mail::send_for_ever(Arc::clone(send)));
+    }
+    if let Some(leave) = rocket.state::<Arc<Leave>>() {
+        tokio::spawn(admin::sweep_for_ever(Arc::clone(leave)));
     }
     let front = Front::new(rocket, &config).await?;
     let signals = Signals::new()?;

@@ -1,6 +1,7 @@
 //! Looking after accounts from the command line, while the program serves.
 
 use std::process::Output;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -229,6 +230,31 @@ async fn sessions_are_listed_and_ended() {
         operator.login("ada", PASSWORD).await,
         303,
         "she may come back"
+    );
+}
+
+#[tokio::test]
+async fn an_account_that_is_deleted_is_gone_at_once_and_the_events_stay_whole() {
+    let operator = Operator::new();
+    let mut ada = operator.member("ada").await;
+    let told = operator.is_told("user delete ada --confirm bob");
+    assert!(told.contains("nothing was deleted"), "{told}");
+    assert!(is_in(&mut ada).await);
+    // What is noted is kept a moment later.
+    let begin = Instant::now();
+    while !operator.says("audit verify").contains(": 3 events") {
+        assert!(begin.elapsed() < Duration::from_secs(20), "they are not");
+    }
+    operator.says("user delete ada --confirm ada");
+    assert!(!is_in(&mut ada).await);
+    assert_eq!(operator.login("ada", PASSWORD).await, 401);
+    assert!(operator.is_told("user show ada").contains("no account"));
+    let told = operator.says("audit verify");
+    assert!(told.contains("The chain is whole"), "{told}");
+    assert!(told.contains("whom they were about"), "{told}");
+    assert!(
+        operator.is_told("user add ada").contains("ada already"),
+        "reserved"
     );
 }
 

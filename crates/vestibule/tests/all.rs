@@ -13,6 +13,7 @@ mod command_line;
 mod crash;
 mod crawl;
 mod dashboard;
+mod delete;
 mod door;
 mod events;
 mod every_route;

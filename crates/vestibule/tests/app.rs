@@ -16,8 +16,8 @@ use time::OffsetDateTime;
 use time::macros::datetime;
 use vestibule::Config;
 use vestibule::Recorder;
-use vestibule_domain::SendMail;
-use vestibule_domain::ports::Clock;
+use vestibule_domain::ports::{Clock, History, Users};
+use vestibule_domain::{Leave, SendMail};
 
 use self::letters::Letter;
 
@@ -80,6 +80,22 @@ impl App {
         let send = self.client.rocket().state::<Arc<SendMail>>().unwrap();
         while send.send_one().await.unwrap() {}
         letters::take(self.outbox.path())
+    }
+
+    /// Deletes accounts whose time has come; how many.
+    pub(crate) async fn sweep(&self) -> usize {
+        let leave = self.client.rocket().state::<Arc<Leave>>().unwrap();
+        leave.sweep().await.unwrap()
+    }
+
+    pub(crate) fn users(&self) -> &dyn Users {
+        let users = self.client.rocket().state::<Arc<dyn Users>>();
+        users.unwrap().as_ref()
+    }
+
+    pub(crate) fn history(&self) -> &dyn History {
+        let history = self.client.rocket().state::<Arc<dyn History>>();
+        history.unwrap().as_ref()
     }
 
     /// Lets time pass.

@@ -145,7 +145,8 @@ async fn asking_changes_nothing() {
 /// What the form of each path has to hold, less its token.
 fn fields_of(path: &str) -> &'static [(&'static str, &'static str)] {
     match path {
-        "/logout" | "/link" => &[],
+        "/logout" | "/link" | "/account/keep" => &[],
+        "/account/delete" => &[("username", "ada"), ("password", PASSWORD)],
         "/forgot" => &[("account", "ada")],
         "/reset" => &[("new", PASSWORD)],
         "/account/emails" => &[("act", "add"), ("email", "eve@example.com")],
@@ -242,8 +243,9 @@ async fn no_post_takes_a_form_that_is_not_ours() {
         }
     }
     assert_eq!(
-        posts, 10,
-        "login, register, logout, forgot, reset, link, confirm, password, sessions, emails"
+        posts, 12,
+        "login, register, logout, forgot, reset, link, confirm, password, sessions, emails, \
+         delete, keep"
     );
     assert!(ada.clone().is_signed_in().await, "nobody was logged out");
     let eve = app.visitor().login("eve", PASSWORD).await;

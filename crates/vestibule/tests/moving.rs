@@ -53,7 +53,7 @@ async fn filled(accounts: u32) -> TempDir {
             "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {accounts})
              INSERT INTO users SELECT randomblob(16), 'user' || i, 'hash' || i, '2026-11-23T12:00:00Z',
              iif(i % 2, '2026-11-24T12:00:00Z', NULL), iif(i % 3, '203.0.113.7', NULL),
-             iif(i % 5, '2026-11-23T13:00:00Z', NULL), iif(i % 7, '2001:db8::7', NULL), iif(i % 11, NULL, '2026-11-25T12:00:00Z') FROM n"
+             iif(i % 5, '2026-11-23T13:00:00Z', NULL), iif(i % 7, '2001:db8::7', NULL), iif(i % 11, NULL, '2026-11-25T12:00:00Z'), iif(i % 13, NULL, '2026-12-25T12:00:00Z') FROM n"
         ),
     )
     .await;

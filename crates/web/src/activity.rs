@@ -14,7 +14,7 @@ use crate::refusal::Refusal;
 const PAGE: usize = 20;
 
 /// What the owner of an account is shown. That a session starts is the same news as the login.
-const SHOWN: [EventKind; 18] = [
+const SHOWN: [EventKind; 20] = [
     EventKind::LoginSucceeded,
     EventKind::LoginSucceededAfterFailures,
     EventKind::LoginFailed,
@@ -32,6 +32,8 @@ const SHOWN: [EventKind; 18] = [
     EventKind::UserDisabled,
     EventKind::UserEnabled,
     EventKind::PasswordRevoked,
+    EventKind::DeletionAsked,
+    EventKind::DeletionUndone,
     EventKind::SessionEnded,
 ];
 
@@ -118,7 +120,10 @@ fn in_words(event: &Kept) -> String {
         EventKind::UserDisabled => "An administrator disabled your account",
         EventKind::UserEnabled => "An administrator enabled your account again",
         EventKind::PasswordRevoked => "An administrator took your password away",
+        EventKind::DeletionAsked => "You wanted your account deleted",
+        EventKind::DeletionUndone => "You wanted your account to stay after all",
         EventKind::LoginOverLimit
+        | EventKind::UserDeleted
         | EventKind::LimitExceeded
         | EventKind::SessionCreated
         | EventKind::SessionUsedAfterEnd

@@ -36,6 +36,7 @@ pub(crate) async fn get(
             username: user.username.as_str(),
             member_since: Moment::day(user.since),
             last_login: user.last_login.map(Seen::from),
+            leaves: user.leaves.map(Moment::minute),
             previous_login: user.previous_login.map(Seen::from),
         },
     ))

@@ -13,6 +13,7 @@ mod confirm;
 mod cookie;
 mod csrf;
 mod dashboard;
+mod delete;
 mod device;
 mod emails;
 mod error;
@@ -53,7 +54,7 @@ pub use static_files::StaticFiles;
 pub use templates::{Pages, PagesError};
 
 /// Every page. They need, managed by Rocket: [`Site`], [`Proxies`], the acts `Login`, `Register`, `Logout`, `Resume`,
-/// `ChangePassword`, `OwnSessions`, `OwnEmails`, `ResetPassword`, `Disown` and `Ready`, [`Judge`], `Arc<dyn Users>`, `Arc<dyn History>`, `Arc<dyn Events>` and `Arc<dyn Clock>`; and [`Pages`] attached.
+/// `ChangePassword`, `OwnSessions`, `OwnEmails`, `ResetPassword`, `Disown`, `Arc<Leave>` and `Ready`, [`Judge`], `Arc<dyn Users>`, `Arc<dyn History>`, `Arc<dyn Events>` and `Arc<dyn Clock>`; and [`Pages`] attached.
 pub fn routes() -> Vec<rocket::Route> {
     rocket::routes![
         home::get,
@@ -71,6 +72,9 @@ pub fn routes() -> Vec<rocket::Route> {
         activity::get,
         sessions::get,
         sessions::post,
+        delete::get,
+        delete::post,
+        delete::keep,
         emails::get,
         emails::post,
         forgot::get,

@@ -23,6 +23,8 @@ pub(crate) enum Notice {
     LinkAsked,
     PasswordReset,
     PasswordChosen,
+    Leaving,
+    Staying,
     Disowned,
 }
 
@@ -30,7 +32,7 @@ pub(crate) enum Notice {
 const KEPT: Duration = Duration::from_mins(1);
 
 impl Notice {
-    const ALL: [Self; 12] = [
+    const ALL: [Self; 14] = [
         Self::PasswordChanged,
         Self::SessionEnded,
         Self::SessionGone,
@@ -42,6 +44,8 @@ impl Notice {
         Self::LinkAsked,
         Self::PasswordReset,
         Self::PasswordChosen,
+        Self::Leaving,
+        Self::Staying,
         Self::Disowned,
     ];
 
@@ -58,6 +62,8 @@ impl Notice {
             Self::LinkAsked => "link-asked",
             Self::PasswordReset => "password-reset",
             Self::PasswordChosen => "password-chosen",
+            Self::Leaving => "leaving",
+            Self::Staying => "staying",
             Self::Disowned => "disowned",
         }
     }
@@ -86,6 +92,10 @@ impl Notice {
                 "Your password is changed, and everybody is signed out. Sign in with the new one."
             }
             Self::PasswordChosen => "Your account is ready. Sign in with your password.",
+            Self::Leaving => {
+                "Your account will be deleted, and you are signed out. Should you want it back, sign in before."
+            }
+            Self::Staying => "Your account stays.",
             Self::Disowned => {
                 "Everybody is signed out, and the password is gone. A mail with a link for a new one is on its way to you."
             }

@@ -13,6 +13,10 @@ pub struct Model {
     pub address: Option<String>,
     pub facts: String,
     pub hash: Vec<u8>,
+    /// What `personal` was made with. None: the row was emptied, or was written before rows could be.
+    pub salt: Option<Vec<u8>>,
+    /// What stands for request, user, address and facts in the hash.
+    pub personal: Option<Vec<u8>>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -8,6 +8,7 @@ pub(crate) mod event;
 pub(crate) mod event_chain;
 pub(crate) mod link;
 pub(crate) mod outbox;
+pub(crate) mod reserved_name;
 pub(crate) mod session;
 pub(crate) mod site;
 pub(crate) mod user;

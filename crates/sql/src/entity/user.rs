@@ -14,6 +14,7 @@ pub struct Model {
     pub previous_login_at: Option<OffsetDateTime>,
     pub previous_login_from: Option<String>,
     pub disabled_at: Option<OffsetDateTime>,
+    pub leaves_at: Option<OffsetDateTime>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -107,6 +107,7 @@ pub(super) fn add(digest: &mut Sha256, row: Model) {
         previous_login_at,
         previous_login_from,
         disabled_at,
+        leaves_at,
     } = row;
     field(Some(id.as_bytes()));
     field(Some(username.as_bytes()));
@@ -121,6 +122,7 @@ pub(super) fn add(digest: &mut Sha256, row: Model) {
             .map(<[u8; 16]>::as_slice),
     );
     field(previous_login_from.as_deref().map(str::as_bytes));
+    field(leaves_at.map(nanos).as_ref().map(<[u8; 16]>::as_slice));
     field(disabled_at.map(nanos).as_ref().map(<[u8; 16]>::as_slice));
 }
 
@@ -166,6 +168,7 @@ mod tests {
             previous_login_at: None,
             previous_login_from: None,
             disabled_at: None,
+            leaves_at: None,
         }
     }
 
@@ -232,6 +235,7 @@ mod tests {
             with(|row, at| row.last_login_at = Some(at)),
             with(|row, at| row.previous_login_at = Some(at)),
             with(|row, at| row.disabled_at = Some(at)),
+            with(|row, at| row.leaves_at = Some(at)),
             with(|row, _| row.last_login_from = Some(String::new())),
             with(|row, _| row.last_login_from = Some("::1".into())),
             with(|row, _| row.previous_login_from = Some("::1".into())),

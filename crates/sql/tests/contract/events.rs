@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use sea_orm::{ConnectionTrait, Database, DatabaseConnection};
+use sea_orm::{ConnectionTrait, Database, DatabaseConnection, Statement};
 use time::OffsetDateTime;
 use time::macros::datetime;
-use vestibule_domain::{Event, EventKind, RequestId, UserId};
+use vestibule_domain::ports::{History, Users};
+use vestibule_domain::{Event, EventKind, RequestId, UserId, contract};
 use vestibule_sql::audit::{Broken, Head, Whole, verify};
-use vestibule_sql::{Sql, SqlEvents};
+use vestibule_sql::{Sql, SqlEvents, SqlUsers};
 
 const START: OffsetDateTime = datetime!(2026-11-25 8:00 UTC);
 
@@ -96,6 +97,87 @@ pub(crate) async fn keeps_the_chain(sql: Sql, url: &str) {
     assert_eq!(whole(&sql).await.head.seq, 12);
 }
 
+/// What the deletion of an account does to a row of its.
+const EMPTY: &str =
+    "UPDATE events SET request = NULL, user_id = NULL, address = NULL, facts = '{}', salt = NULL";
+
+/// `url` names a database with a schema.
+pub(crate) async fn deleting_an_account_breaks_no_chain(sql: Sql, url: &str) {
+    let users = SqlUsers(sql.clone());
+    let (ada, bob) = (contract::user("ada"), contract::user("bob"));
+    for user in [&ada, &bob] {
+        users.add(user).await.unwrap();
+    }
+    let events = SqlEvents(sql.clone());
+    for (n, user) in [(1, &ada), (2, &bob), (3, &ada), (4, &bob)] {
+        let event = Event {
+            user: Some(user.id),
+            ..event(n)
+        };
+        events.append(&[event]).await.unwrap();
+    }
+    let noted = whole(&sql).await.head;
+    let at = START + Duration::from_secs(5);
+    assert_eq!(users.remove(&ada, at, at).await.unwrap(), Some(2));
+
+    let after = verify(&sql, Some(&noted)).await.unwrap().unwrap();
+    assert_eq!((after.rows, after.emptied), (5, 2));
+    let by_hand: DatabaseConnection = Database::connect(url).await.unwrap();
+    let left = "SELECT seq FROM events WHERE user_id IS NOT NULL OR address IS NOT NULL OR request IS NOT NULL";
+    let backend = by_hand.get_database_backend();
+    let left = by_hand
+        .query_all_raw(Statement::from_string(backend, left))
+        .await
+        .unwrap();
+    let left: Vec<i64> = left
+        .iter()
+        .map(|row| row.try_get("", "seq").unwrap())
+        .collect();
+    assert_eq!(left, [2, 4], "nothing is left of whom it was about");
+    let of = async |user| events.of(user, &EventKind::ALL, None, 9).await.unwrap();
+    assert!(of(ada.id).await.is_empty());
+    assert_eq!(of(bob.id).await.len(), 2);
+
+    // Nor of what was noted a moment later.
+    let late = Event {
+        user: Some(ada.id),
+        ..event(6)
+    };
+    events.append(&[late]).await.unwrap();
+    let again = async || users.empty_again(at, at).await.unwrap();
+    assert_eq!((again().await, again().await), (1, 0));
+    assert!(of(ada.id).await.is_empty());
+    assert_eq!(whole(&sql).await.emptied, 3);
+
+    // Nobody covers tracks that way.
+    by_hand
+        .execute_unprepared(&format!("{EMPTY} WHERE seq = 4"))
+        .await
+        .unwrap();
+    let found = broken(&sql).await;
+    assert_eq!(found.seq, 6, "{found}");
+    assert!(
+        found.what.contains("4 rows are, but only 3 were"),
+        "{found}"
+    );
+    // What was emptied rightly is pruned as any other.
+    assert_eq!(
+        events
+            .prune(START + Duration::from_secs(4), 9)
+            .await
+            .unwrap(),
+        3
+    );
+}
+
+#[tokio::test]
+async fn deleting_an_account_breaks_no_chain_in_a_file() {
+    let (sql, folder) = crate::file().await;
+    let path = folder.path().join("deep/er/vestibule.db");
+    let url = format!("sqlite://{}", path.display());
+    deleting_an_account_breaks_no_chain(sql, &url).await;
+}
+
 /// Ten rows are there. Each of these is done behind our back, found, and taken back.
 async fn each_change_is_named(sql: &Sql, url: &str) {
     let by_hand: DatabaseConnection = Database::connect(url).await.unwrap();
@@ -126,8 +208,12 @@ async fn each_change_is_named(sql: &Sql, url: &str) {
         (format!("UPDATE event_chain SET head_hash = {other_hash}"), 10),
         ("UPDATE event_chain SET head_seq = 9".to_owned(), 10),
         ("DELETE FROM event_chain".to_owned(), 0),
-        ("INSERT INTO events SELECT 11, at, kind, request, user_id, address, facts, hash FROM spare WHERE seq = 9".to_owned(), 11),
-        ("INSERT INTO events SELECT 0, at, kind, request, user_id, address, facts, hash FROM spare WHERE seq = 9".to_owned(), 0),
+        ("INSERT INTO events SELECT 11, at, kind, request, user_id, address, facts, hash, salt, personal FROM spare WHERE seq = 9".to_owned(), 11),
+        ("INSERT INTO events SELECT 0, at, kind, request, user_id, address, facts, hash, salt, personal FROM spare WHERE seq = 9".to_owned(), 0),
+        (format!("{EMPTY} WHERE seq = 7"), 7),
+        ("UPDATE events SET salt = NULL WHERE seq = 8".to_owned(), 8),
+        ("UPDATE events SET salt = NULL, personal = NULL WHERE seq = 4".to_owned(), 4),
+        ("UPDATE events SET salt = (SELECT salt FROM spare WHERE seq = 9) WHERE seq = 5".to_owned(), 5),
     ];
     for (change, row) in cases {
         run(&change).await;

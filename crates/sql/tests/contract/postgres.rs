@@ -46,6 +46,14 @@ async fn postgres_keeps_the_contracts_of_mail() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn deleting_an_account_breaks_no_chain_on_postgres() {
+    let (url, _server) = empty().await;
+    let sql = connect(&url).await.unwrap();
+    sql.migrate().await.unwrap();
+    crate::events::deleting_an_account_breaks_no_chain(sql, &url).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn postgres_keeps_the_chain_and_names_each_change() {
     let (url, _server) = empty().await;
     let sql = connect(&url).await.unwrap();

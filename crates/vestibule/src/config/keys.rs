@@ -413,6 +413,26 @@ pub(super) const KEYS: &[Key] = &[
         },
     },
     Key {
+        name: "accounts.grace",
+        expected: "a time from 1h to 90d",
+        read: |config, text| {
+            let any = Duration::from_hours(1)..=Duration::from_hours(90 * 24);
+            set(&mut config.accounts.grace, time(text, any))
+        },
+        found: quoted,
+        show: |config| format_duration(config.accounts.grace).to_string(),
+    },
+    Key {
+        name: "accounts.reserved",
+        expected: "a time from 0s to 10years",
+        read: |config, text| {
+            let any = Duration::ZERO..=Duration::from_hours(10 * 366 * 24);
+            set(&mut config.accounts.reserved, time(text, any))
+        },
+        found: quoted,
+        show: |config| format_duration(config.accounts.reserved).to_string(),
+    },
+    Key {
         name: "mail.url",
         expected: "an smtps: or smtp: URL such as smtps://user:password@mail.example.com",
         read: |config, text| {

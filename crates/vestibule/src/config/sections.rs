@@ -262,10 +262,24 @@ impl Mode {
 }
 
 /// `[accounts]`
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Accounts {
     /// Whether they have e-mail addresses.
     pub email: EmailRule,
+    /// How long after its owner wanted it an account is deleted.
+    pub grace: Duration,
+    /// How long after that nobody gets its name.
+    pub reserved: Duration,
+}
+
+impl Default for Accounts {
+    fn default() -> Self {
+        Self {
+            email: EmailRule::default(),
+            grace: Duration::from_hours(7 * 24),
+            reserved: Duration::from_hours(90 * 24),
+        }
+    }
 }
 
 /// The words for [`EmailRule`] in the file.

@@ -65,6 +65,33 @@ async fn a_taken_name_is_refused_beside_its_field() {
 }
 
 #[tokio::test]
+async fn an_account_is_deleted_and_kept_after_all() {
+    for scripts in [Scripts::On, Scripts::Off] {
+        let (server, _folder) = Server::start_afresh(&[]);
+        let ada = Person::with(scripts, &server.url).await;
+        ada.register("ada", PASSWORD).await;
+        ada.sees("Hello, ada").await;
+        ada.follow("Delete your account").await;
+        ada.sees("Delete your account").await;
+        ada.fill("username", "ada").await;
+        ada.fill("password", "ten dry sparrows hum").await;
+        ada.press("Delete my account").await;
+        ada.is_told_of("password", "This is not your password.")
+            .await;
+        ada.fill("password", PASSWORD).await;
+        ada.press("Delete my account").await;
+        ada.sees("Sign in").await;
+        assert!(ada.reads().await.contains("you are signed out"));
+        ada.sign_in("ada", PASSWORD).await;
+        ada.sees("Hello, ada").await;
+        assert!(ada.reads().await.contains("Your account will be deleted"));
+        ada.press("Keep my account").await;
+        ada.sees("Hello, ada").await;
+        assert!(ada.reads().await.contains("Your account stays."));
+    }
+}
+
+#[tokio::test]
 async fn closed_registration_is_said_and_not_offered() {
     let closed = [("VESTIBULE_REGISTRATION__MODE", "closed")];
     let (server, _folder) = Server::start_afresh(&closed);

@@ -28,6 +28,7 @@ async fn the_keyboard_alone_is_enough() {
         "What happened",
         "Your e-mail addresses",
         "Change your password",
+        "Delete your account",
         "Sign out",
     ] {
         tab(&ada).await;

@@ -69,6 +69,23 @@ async fn every_page_is_sound_at_every_width_light_and_dark() {
     phone.sees("Where you are signed in").await;
     looks_right(&phone, "sessions-alone").await;
 
+    ada.open("/account/delete").await;
+    looks_right(&ada, "delete").await;
+    ada.press("Delete my account").await;
+    ada.is_told_of("username", "This is not your username.")
+        .await;
+    looks_right(&ada, "delete-error").await;
+    ada.fill("username", "ada-of-the-very-long-name-w-w-ww")
+        .await;
+    ada.fill("password", PASSWORD).await;
+    ada.press("Delete my account").await;
+    ada.sees("Sign in").await;
+    looks_right(&ada, "login-leaving").await;
+    ada.sign_in("ada-of-the-very-long-name-w-w-ww", PASSWORD)
+        .await;
+    ada.sees("Hello, ada-of-the-very-long-name-w-w-ww").await;
+    looks_right(&ada, "dashboard-leaving").await;
+
     phone.open("/nowhere").await;
     phone.sees("There is no such page").await;
     looks_right(&phone, "error-404").await;

@@ -229,6 +229,7 @@ impl Person {
                     "/register",
                     "/nowhere",
                     "/account/password",
+                    "/account/delete",
                     "/account/emails",
                     "/forgot",
                     "/link",

@@ -62,6 +62,16 @@ fn keys_of_mail_have_their_edges() {
         &["", "Off", "none"],
     );
     edges(
+        "VESTIBULE_ACCOUNTS__GRACE",
+        &["1h", "90d"],
+        &["59m", "91d", ""],
+    );
+    edges(
+        "VESTIBULE_ACCOUNTS__RESERVED",
+        &["0s", "10y"],
+        &["11y", "x"],
+    );
+    edges(
         "VESTIBULE_MAIL__URL",
         &["", "smtp://localhost", "smtps://u:p@mail.example.com:465"],
         &[
