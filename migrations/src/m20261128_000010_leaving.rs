@@ -41,7 +41,7 @@ impl MigrationTrait for Migration {
         users
             .table(Users::Table)
             .add_column(timestamp_with_time_zone_null(LeavesAt));
-        manager.alter_table(users.to_owned()).await?;
+        manager.alter_table(users).await?;
         let by_end = Index::create()
             .name("idx_users_leaves_at")
             .table(Users::Table)
@@ -67,7 +67,7 @@ impl MigrationTrait for Migration {
         ] {
             let mut events = Table::alter();
             events.table(Events::Table).add_column(column);
-            manager.alter_table(events.to_owned()).await?;
+            manager.alter_table(events).await?;
         }
         Ok(())
     }
@@ -76,7 +76,7 @@ impl MigrationTrait for Migration {
         for column in [Events::Personal, Events::Salt] {
             let mut events = Table::alter();
             events.table(Events::Table).drop_column(column);
-            manager.alter_table(events.to_owned()).await?;
+            manager.alter_table(events).await?;
         }
         manager
             .drop_table(Table::drop().table(ReservedNames::Table).to_owned())
@@ -91,6 +91,6 @@ impl MigrationTrait for Migration {
             .await?;
         let mut users = Table::alter();
         users.table(Users::Table).drop_column(LeavesAt);
-        manager.alter_table(users.to_owned()).await
+        manager.alter_table(users).await
     }
 }

@@ -69,22 +69,25 @@ async fn every_page_is_sound_at_every_width_light_and_dark() {
     phone.sees("Where you are signed in").await;
     looks_right(&phone, "sessions-alone").await;
 
-    ada.open("/account/delete").await;
-    looks_right(&ada, "delete").await;
-    ada.press("Delete my account").await;
-    ada.is_told_of("username", "This is not your username.")
+    phone.open("/account/delete").await;
+    looks_right(&phone, "delete").await;
+    phone.press("Delete my account").await;
+    phone
+        .is_told_of("username", "This is not your username.")
         .await;
-    looks_right(&ada, "delete-error").await;
-    ada.fill("username", "ada-of-the-very-long-name-w-w-ww")
+    looks_right(&phone, "delete-error").await;
+    phone
+        .fill("username", "ada-of-the-very-long-name-w-w-ww")
         .await;
-    ada.fill("password", PASSWORD).await;
-    ada.press("Delete my account").await;
-    ada.sees("Sign in").await;
-    looks_right(&ada, "login-leaving").await;
-    ada.sign_in("ada-of-the-very-long-name-w-w-ww", PASSWORD)
+    phone.fill("password", PASSWORD).await;
+    phone.press("Delete my account").await;
+    phone.sees("Sign in").await;
+    looks_right(&phone, "login-leaving").await;
+    phone
+        .sign_in("ada-of-the-very-long-name-w-w-ww", PASSWORD)
         .await;
-    ada.sees("Hello, ada-of-the-very-long-name-w-w-ww").await;
-    looks_right(&ada, "dashboard-leaving").await;
+    phone.sees("Hello, ada-of-the-very-long-name-w-w-ww").await;
+    looks_right(&phone, "dashboard-leaving").await;
 
     phone.open("/nowhere").await;
     phone.sees("There is no such page").await;
