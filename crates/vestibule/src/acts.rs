@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use rocket::{Build, Rocket};
 use vestibule_domain::ports::{
-    Attempts, Clock, Emails, Events, Links, Mailer, Outbox, Passwords, Sessions, Users,
+    Attempts, Clock, Emails, Events, History, Links, Mailer, Outbox, Passwords, Sessions, Users,
 };
 use vestibule_domain::{
-    ChangePassword, Disown, Leave, Login, Logout, Notices, OwnEmails, OwnSessions, Register,
-    ResetPassword, Resume, SendMail, SessionLimits, SignIn, Throttle,
+    ChangePassword, Disown, Export, Leave, Login, Logout, Notices, OwnEmails, OwnSessions,
+    Register, ResetPassword, Resume, SendMail, SessionLimits, SignIn, Throttle,
 };
 
 use crate::Config;
@@ -25,6 +25,7 @@ pub(crate) struct Parts {
     pub(crate) mailer: Arc<dyn Mailer>,
     pub(crate) attempts: Arc<dyn Attempts>,
     pub(crate) events: Arc<dyn Events>,
+    pub(crate) history: Arc<dyn History>,
     pub(crate) clock: Arc<dyn Clock>,
 }
 
@@ -97,6 +98,12 @@ impl Parts {
                 limits,
             });
         let leave = Arc::new(self.leave(config));
+        let rocket = rocket.manage(Export {
+            users: Arc::clone(&self.users),
+            emails: Arc::clone(&self.emails),
+            sessions: Arc::clone(&self.sessions),
+            history: Arc::clone(&self.history),
+        });
         self.by_mail(rocket, throttle, notices, leave)
     }
 
@@ -135,6 +142,7 @@ impl Parts {
             }))
             .manage(self.users)
             .manage(self.events)
+            .manage(self.history)
     }
 
     /// Deleting accounts.

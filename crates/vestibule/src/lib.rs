@@ -30,7 +30,7 @@ use rocket::figment::Figment;
 use rocket::{Build, Rocket};
 use tokio::net::TcpListener;
 use tracing::warn;
-use vestibule_domain::ports::{Attempts, Backend, Clock, Events, History};
+use vestibule_domain::ports::{Attempts, Backend, Clock, Events};
 use vestibule_domain::{EmailRule, Outage, Ready};
 use vestibule_redis::{Redis, RedisAttempts, RedisSessions};
 use vestibule_sql::{
@@ -84,6 +84,7 @@ pub async fn rocket(config: &Config, clock: Arc<dyn Clock>) -> Result<Rocket<Bui
         mailer,
         attempts: attempts.map_err(|e| unusable(config, &e))?,
         events: Arc::clone(&recorder) as Arc<dyn Events>,
+        history: Arc::new(SqlEvents(sql)),
         clock: Arc::clone(&clock),
     };
     tokio::spawn(mail::tidy(Arc::clone(&parts.links), Arc::clone(&clock)));
@@ -94,7 +95,6 @@ pub async fn rocket(config: &Config, clock: Arc<dyn Clock>) -> Result<Rocket<Bui
         .manage(Proxies::new(config.server.trusted_proxies.clone()))
         .manage(Ready { backends })
         .manage(Judge::new(policy))
-        .manage(Arc::new(SqlEvents(sql)) as Arc<dyn History>)
         .manage(recorder)
         .manage(clock)
         .manage(pages.static_files())

@@ -17,6 +17,7 @@ mod delete;
 mod door;
 mod events;
 mod every_route;
+mod export;
 mod health;
 mod http;
 mod importing;

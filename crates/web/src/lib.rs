@@ -17,6 +17,7 @@ mod delete;
 mod device;
 mod emails;
 mod error;
+mod export;
 mod forgot;
 mod form;
 mod guard;
@@ -54,7 +55,7 @@ pub use static_files::StaticFiles;
 pub use templates::{Pages, PagesError};
 
 /// Every page. They need, managed by Rocket: [`Site`], [`Proxies`], the acts `Login`, `Register`, `Logout`, `Resume`,
-/// `ChangePassword`, `OwnSessions`, `OwnEmails`, `ResetPassword`, `Disown`, `Arc<Leave>` and `Ready`, [`Judge`], `Arc<dyn Users>`, `Arc<dyn History>`, `Arc<dyn Events>` and `Arc<dyn Clock>`; and [`Pages`] attached.
+/// `ChangePassword`, `OwnSessions`, `OwnEmails`, `ResetPassword`, `Disown`, `Arc<Leave>`, `Export` and `Ready`, [`Judge`], `Arc<dyn Users>`, `Arc<dyn History>`, `Arc<dyn Events>` and `Arc<dyn Clock>`; and [`Pages`] attached.
 pub fn routes() -> Vec<rocket::Route> {
     rocket::routes![
         home::get,
@@ -77,6 +78,7 @@ pub fn routes() -> Vec<rocket::Route> {
         delete::keep,
         emails::get,
         emails::post,
+        export::get,
         forgot::get,
         forgot::post,
         reset::get,

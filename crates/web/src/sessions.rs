@@ -81,7 +81,7 @@ fn row(id: SessionId, session: Session, is_this: bool) -> Row {
     }
 }
 
-fn handle(id: SessionId) -> String {
+pub(crate) fn handle(id: SessionId) -> String {
     id.digest.map(|byte| format!("{byte:02x}")).concat()
 }
 
