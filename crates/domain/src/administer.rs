@@ -3,6 +3,7 @@ use std::sync::Arc;
 use thiserror::Error;
 use time::OffsetDateTime;
 
+use crate::link::end_choosing;
 use crate::ports::{AddUserError, Links, Sessions, Users};
 use crate::{
     Browser, Email, EmailAddress, EventKind, Letter, LetterKind, Link, LinkToken, Notices, Outage,
@@ -154,7 +155,7 @@ impl Administer {
     pub async fn reset_password(&self, user: &User) -> Result<WayIn, Outage> {
         self.sessions.end_all(user.id).await?;
         self.users.forget_password(user.id).await?;
-        self.links.end(user.id, Purpose::Reset).await?;
+        end_choosing(self.links.as_ref(), user.id).await?;
         self.note(EventKind::PasswordRevoked, user.id, None);
         self.sessions.end_all(user.id).await?;
         self.throttle.begin(&user.username).await;

@@ -3,11 +3,12 @@ use std::time::Duration;
 
 use thiserror::Error;
 
+use crate::link::end_choosing;
 use crate::ports::{Events, Links, Passwords, Users};
 use crate::throttle::Guess;
 use crate::{
     Browser, EventKind, LetterKind, NewPassword, NewSession, Notices, Outage, Password, Permit,
-    Purpose, SignIn, Throttle, Throttled, User,
+    SignIn, Throttle, Throttled, User,
 };
 
 /// Choosing another password, by whoever is signed in and knows the one there is.
@@ -141,7 +142,7 @@ impl ChangePassword {
             .throttle
             .event(EventKind::PasswordChanged, Some(user.id), browser);
         self.events.record(event);
-        self.links.end(user.id, Purpose::Reset).await?;
+        end_choosing(self.links.as_ref(), user.id).await?;
         self.sign_in.sessions.end_all(user.id).await?;
         Ok(self.sign_in.start(user.id, browser).await?)
     }

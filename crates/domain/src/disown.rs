@@ -2,6 +2,7 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
+use crate::link::end_choosing;
 use crate::ports::{Links, Sessions, Users, VerifyEmailError};
 use crate::{
     Browser, EventKind, Letter, LetterKind, Link, LinkToken, Notices, Outage, Purpose, Throttle,
@@ -79,7 +80,7 @@ impl Disown {
         if user.leaves.is_some() {
             self.users.set_leaving(user.id, None, &[]).await?;
         }
-        self.links.end(user.id, Purpose::Reset).await?;
+        end_choosing(self.links.as_ref(), user.id).await?;
         self.sessions.end_all(user.id).await?;
         if !self.links.take(token.id(purpose)).await? {
             return Err(DisownError::Gone);

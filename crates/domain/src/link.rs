@@ -4,6 +4,7 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 
+use crate::ports::Links;
 use crate::{EmailAddress, Outage, Secret, UserId};
 
 /// What a link in a mail is for.
@@ -58,6 +59,14 @@ impl Purpose {
             Self::Undo | Self::NotMe | Self::Invite => Duration::from_hours(7 * 24),
         }
     }
+}
+
+/// Ends an account's links by which a password is chosen: none is good beside a newer password, or a newer link.
+pub(crate) async fn end_choosing(links: &dyn Links, user: UserId) -> Result<(), Outage> {
+    for purpose in [Purpose::Reset, Purpose::Invite] {
+        links.end(user, purpose).await?;
+    }
+    Ok(())
 }
 
 /// What the address of a link carries: 256 random bits, good once, for one purpose.

@@ -121,11 +121,20 @@ impl OwnEmails {
         address: &EmailAddress,
         browser: &Browser,
     ) -> Result<(), NotAdded> {
-        self.throttle.mail(&address.folded(), browser).await?;
+        self.admit(address, browser).await?;
         Ok(self.keep(user, address, browser).await?)
     }
 
-    /// The same for an account that was just made, which was counted.
+    /// Counts the mail that is about to be sent.
+    pub(crate) async fn admit(
+        &self,
+        address: &EmailAddress,
+        browser: &Browser,
+    ) -> Result<(), Throttled> {
+        self.throttle.mail(&address.folded(), browser).await
+    }
+
+    /// Adds an address whose mail was counted.
     pub(crate) async fn keep(
         &self,
         user: UserId,
@@ -157,7 +166,7 @@ impl OwnEmails {
         let Some(email) = emails.iter().find(waits) else {
             return Err(NotAdded::NothingToVerify);
         };
-        self.throttle.mail(&email.address.folded(), browser).await?;
+        self.admit(&email.address, browser).await?;
         let to = email.address.clone();
         let letter = Letter::new(LetterKind::Verify, user, to, self.now(), browser);
         Ok(self.notices.put(vec![letter]).await?)

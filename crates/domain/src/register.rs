@@ -38,6 +38,9 @@ pub enum RegisterError {
     /// Too many accounts were asked for from there: for so long there is none.
     #[error("Too many new accounts were asked for from where you are.")]
     TooSoon(Duration),
+    /// Too many mails were asked for, to the address that was given or by whoever gave it: for so long there is none.
+    #[error("Too many mails were asked for.")]
+    TooManyMails(Duration),
     /// Somebody has this username.
     #[error("This username is taken. Choose another one.")]
     UsernameTaken,
@@ -77,6 +80,17 @@ impl Register {
     ) -> Result<NewSession, RegisterError> {
         if self.users.find_by_username(&username).await?.is_some() {
             return Err(RegisterError::UsernameTaken);
+        }
+        if let Some(email) = &email {
+            self.emails
+                .admit(email, browser)
+                .await
+                .map_err(|e| match e {
+                    Throttled::TooSoon(wait) => RegisterError::TooManyMails(wait),
+                    // There is no such limit.
+                    Throttled::Off => RegisterError::TooManyMails(Duration::ZERO),
+                    Throttled::Outage(outage) => RegisterError::Outage(outage),
+                })?;
         }
 
         let user = User {

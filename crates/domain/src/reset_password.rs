@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
+use crate::link::end_choosing;
 use crate::ports::{Links, Passwords, Sessions, Users};
 use crate::{
     Browser, EmailAddress, EventKind, LetterId, LetterKind, Link, LinkToken, NewPassword, Notices,
@@ -146,6 +147,7 @@ impl ResetPassword {
             .throttle
             .event(EventKind::PasswordReset, Some(user.id), browser);
         self.throttle.events.record(event);
+        end_choosing(self.links.as_ref(), user.id).await?;
         self.sessions.end_all(user.id).await?;
         self.throttle.begin(&user.username).await;
         Ok(user.username)

@@ -153,6 +153,16 @@ async fn whoever_is_invited_chooses_a_password_that_nobody_else_knows() {
     grace.get(path).await.unwrap();
     assert_eq!(grace.get("/reset").await.unwrap().status, 410, "once");
 
+    // Nor is it good beside a newer one.
+    let invited = operator.says_json("user add ada");
+    operator.says("user reset-password ada");
+    let old = invited["link"].as_str().unwrap();
+    grace
+        .get(old.strip_prefix(&operator.server.url).unwrap())
+        .await
+        .unwrap();
+    assert_eq!(grace.get("/reset").await.unwrap().status, 410);
+
     assert!(operator.is_told("user add grace").contains("grace already"));
     assert!(
         operator

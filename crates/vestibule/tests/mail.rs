@@ -604,6 +604,21 @@ async fn mails_cannot_be_asked_for_by_the_hundred_and_nobody_is_told_whose_they_
         assert_eq!(answer.value_of("account").as_deref(), Some(account));
     }
     assert_eq!(app.mail().await.len(), 5);
+    // Nor by the accounts that name one address.
+    let mut statuses = Vec::new();
+    for name in ["eve-1", "eve-2", "eve-3", "eve-4", "eve-5", "eve-6"] {
+        let fields = [
+            ("username", name),
+            ("password", PASSWORD),
+            ("email", "victim@example.com"),
+        ];
+        let answer = app.visitor().submit("/register", &fields).await;
+        statuses.push(answer.status);
+    }
+    assert_eq!(statuses[4], Status::SeeOther);
+    assert_eq!(statuses[5], Status::TooManyRequests);
+    assert_eq!(app.mail().await.len(), 5);
+
     let bob = app.visitor_at([203, 0, 113, 7].into());
     let mut statuses = Vec::new();
     for n in 0..25 {

@@ -105,7 +105,7 @@ pub(crate) async fn post(
     };
     let refused = |e| match e {
         RegisterError::Closed => closed(&asking.witness),
-        RegisterError::TooSoon(wait) => {
+        RegisterError::TooSoon(wait) | RegisterError::TooManyMails(wait) => {
             let problems = [Problem::for_now(&e, wait, register.clock.now())];
             let request = asking.witness.code();
             let page = page(&csrf, register, judge, &typed, request, &problems);
