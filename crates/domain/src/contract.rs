@@ -207,6 +207,28 @@ async fn removing(users: &impl Users) {
     );
     let found = users.find_by_username(&carol.username).await.unwrap();
     assert_eq!(found, None, "nothing is left of the attempt");
+    users.add(&user("dora")).await.unwrap();
+    let dora = Username::parse("dora").unwrap();
+    let dora = users.find_by_username(&dora).await.unwrap().unwrap();
+    let rename = async |name: &str, secs| {
+        let name = Username::parse(name).unwrap();
+        let at = NOW + Duration::from_secs(secs);
+        users.rename(dora.id, &name, at, &[]).await
+    };
+    for (taken, secs) in [("ada", 99), ("carol", 8)] {
+        let outcome = rename(taken, secs).await;
+        assert!(
+            matches!(outcome, Err(AddUserError::UsernameTaken)),
+            "{taken}"
+        );
+    }
+    rename("dorothea", 0).await.unwrap();
+    let found = users.find(dora.id).await.unwrap().unwrap();
+    assert_eq!(found.username.as_str(), "dorothea");
+    assert_eq!(users.find_by_username(&dora.username).await.unwrap(), None);
+    let nobody = users.rename(UserId::new(), &dora.username, NOW, &[]);
+    nobody.await.unwrap();
+
     let late = at(9);
     users.add(&late).await.unwrap();
     assert_eq!(users.remove(&late, NOW, soon).await.unwrap(), Some(0));

@@ -51,6 +51,8 @@ pub enum EventKind {
     PasswordUnlocked,
     /// An account's owner chose another password.
     PasswordChanged,
+    /// An account's owner took another name.
+    UsernameChanged,
     /// A wrong password, given to choose another.
     PasswordChangeFailed,
     /// Somebody wants to choose another password by mail.
@@ -103,7 +105,7 @@ pub enum EventKind {
 
 impl EventKind {
     /// All of them.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 32] = [
         Self::LoginSucceeded,
         Self::LoginSucceededAfterFailures,
         Self::LoginFailed,
@@ -111,6 +113,7 @@ impl EventKind {
         Self::PasswordLocked,
         Self::PasswordUnlocked,
         Self::PasswordChanged,
+        Self::UsernameChanged,
         Self::PasswordChangeFailed,
         Self::ResetAsked,
         Self::PasswordReset,
@@ -153,6 +156,7 @@ impl EventKind {
             Self::PasswordUnlocked => "authn_login_unlock",
             Self::PasswordChanged => "authn_password_change",
             Self::PasswordChangeFailed => "authn_password_change_fail",
+            Self::UsernameChanged => "user_renamed",
             Self::ResetAsked => "authn_password_reset_asked",
             Self::PasswordReset => "authn_password_reset",
             Self::Disowned => "user_disowned",

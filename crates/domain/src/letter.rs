@@ -29,6 +29,8 @@ pub enum LetterKind {
     Reset,
     /// The password is another.
     PasswordChanged,
+    /// The account has another name.
+    UsernameChanged,
     /// The account has one more address.
     AddressAdded,
     /// The account no longer has this address.
@@ -41,10 +43,11 @@ pub enum LetterKind {
 
 impl LetterKind {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Verify,
         Self::Reset,
         Self::PasswordChanged,
+        Self::UsernameChanged,
         Self::AddressAdded,
         Self::AddressRemoved,
         Self::NewBrowser,
@@ -57,6 +60,7 @@ impl LetterKind {
             Self::Verify => "verify",
             Self::Reset => "reset",
             Self::PasswordChanged => "password-changed",
+            Self::UsernameChanged => "username-changed",
             Self::AddressAdded => "address-added",
             Self::AddressRemoved => "address-removed",
             Self::NewBrowser => "new-browser",
@@ -75,9 +79,11 @@ impl LetterKind {
             Self::Verify => Purpose::Verify,
             Self::Reset => Purpose::Reset,
             Self::AddressRemoved => Purpose::Undo,
-            Self::PasswordChanged | Self::AddressAdded | Self::NewBrowser | Self::Leaving => {
-                Purpose::NotMe
-            }
+            Self::PasswordChanged
+            | Self::UsernameChanged
+            | Self::AddressAdded
+            | Self::NewBrowser
+            | Self::Leaving => Purpose::NotMe,
         }
     }
 }

@@ -126,6 +126,19 @@ pub trait Users: Send + Sync {
         letters: &[Letter],
     ) -> Result<bool, Outage>;
 
+    /// Gives an account another name, which is claimed in the same step, and puts letters that tell of it into the [`Outbox`].
+    /// Nothing happens when the account is gone.
+    ///
+    /// # Errors
+    /// [`AddUserError`]; then no letter is put either. Reserved at `at` is taken.
+    async fn rename(
+        &self,
+        id: UserId,
+        new: &Username,
+        at: OffsetDateTime,
+        letters: &[Letter],
+    ) -> Result<(), AddUserError>;
+
     /// Takes the password away: no other is right either, until its owner has [reset](crate::ResetPassword) it. Nothing
     /// happens when the account is gone.
     ///

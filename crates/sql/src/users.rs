@@ -109,6 +109,23 @@ impl Users for SqlUsers {
             .map_err(Outage::during("changing a password"))
     }
 
+    async fn rename(
+        &self,
+        id: UserId,
+        new: &Username,
+        at: OffsetDateTime,
+        letters: &[Letter],
+    ) -> Result<(), AddUserError> {
+        match self.0.answer(self.give_name(id, new, at, letters)).await {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(AddUserError::UsernameTaken),
+            Err(e) if matches!(e.sql_err(), Some(SqlErr::UniqueConstraintViolation(_))) => {
+                Err(AddUserError::UsernameTaken)
+            }
+            Err(e) => Err(Outage::during("renaming a user")(e).into()),
+        }
+    }
+
     async fn forget_password(&self, id: UserId) -> Result<(), Outage> {
         let forgotten = Entity::update_many()
             .col_expr(Column::PasswordHash, Expr::value(text(None)))
@@ -201,14 +218,32 @@ impl SqlUsers {
         let transaction = self.0.begin().await?;
         // The name first: whoever is about to reserve it is waited for.
         row.insert(&transaction).await?;
-        let reserved = reserved_name::Entity::find_by_id(user.username.as_str());
-        let reserved = reserved.one(&transaction).await?;
-        match reserved {
-            Some(reserved) if reserved.until_at > user.since => return Ok(false),
-            Some(reserved) => {
-                reserved.delete(&transaction).await?;
-            }
-            None => {}
+        if is_reserved(&transaction, &user.username, user.since).await? {
+            return Ok(false);
+        }
+        transaction.commit().await?;
+        Ok(true)
+    }
+
+    /// `false`: the name is not to be had yet.
+    async fn give_name(
+        &self,
+        id: UserId,
+        new: &Username,
+        at: OffsetDateTime,
+        letters: &[Letter],
+    ) -> Result<bool, DbErr> {
+        let transaction = self.0.begin().await?;
+        let renamed = Entity::update_many()
+            .col_expr(Column::Username, Expr::value(new.as_str()))
+            .filter(Column::Id.eq(id.0))
+            .exec(&transaction)
+            .await?;
+        if is_reserved(&transaction, new, at).await? {
+            return Ok(false);
+        }
+        if renamed.rows_affected > 0 {
+            outbox::put_all(&transaction, letters).await?;
         }
         transaction.commit().await?;
         Ok(true)
@@ -300,6 +335,23 @@ impl SqlUsers {
         transaction.commit().await?;
         Ok(true)
     }
+}
+
+/// Whether nobody may have a name yet. One that was reserved until before is so no more.
+async fn is_reserved(
+    transaction: &impl ConnectionTrait,
+    name: &Username,
+    at: OffsetDateTime,
+) -> Result<bool, DbErr> {
+    let reserved = reserved_name::Entity::find_by_id(name.as_str());
+    let Some(reserved) = reserved.one(transaction).await? else {
+        return Ok(false);
+    };
+    if reserved.until_at > at {
+        return Ok(true);
+    }
+    reserved.delete(transaction).await?;
+    Ok(false)
 }
 
 /// Keeps what belongs to an account from being changed by others until the transaction ends. On SQLite it is anyway.

@@ -7,8 +7,8 @@ use vestibule_domain::ports::{
     Attempts, Clock, Emails, Events, History, Links, Mailer, Outbox, Passwords, Sessions, Users,
 };
 use vestibule_domain::{
-    ChangePassword, Disown, Export, Leave, Login, Logout, Notices, OwnEmails, OwnSessions,
-    Register, ResetPassword, Resume, SendMail, SessionLimits, SignIn, Throttle,
+    ChangePassword, ChangeUsername, Disown, Export, Leave, Login, Logout, Notices, OwnEmails,
+    OwnSessions, Register, ResetPassword, Resume, SendMail, SessionLimits, SignIn, Throttle,
 };
 
 use crate::Config;
@@ -79,6 +79,11 @@ impl Parts {
                 notices: notices.clone(),
                 links: Arc::clone(&self.links),
                 sign_in: sign_in(),
+            })
+            .manage(ChangeUsername {
+                users: Arc::clone(&self.users),
+                notices: notices.clone(),
+                throttle: throttle.clone(),
             })
             .manage(own_emails())
             .manage(OwnSessions {

@@ -132,6 +132,7 @@ fn in_words(kind: EventKind) -> &'static str {
         EventKind::PasswordChangeFailed => {
             "A change of password was refused: the password there is was wrong"
         }
+        EventKind::UsernameChanged => "The account's owner took another name",
         EventKind::ResetAsked => "A link for a new password was asked for, and is sent",
         EventKind::PasswordReset => {
             "A new password was chosen by a link in a mail; every session ended"

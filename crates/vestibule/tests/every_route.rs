@@ -146,6 +146,7 @@ async fn asking_changes_nothing() {
 fn fields_of(path: &str) -> &'static [(&'static str, &'static str)] {
     match path {
         "/logout" | "/link" | "/account/keep" => &[],
+        "/account/username" => &[("username", "eve")],
         "/account/delete" => &[("username", "ada"), ("password", PASSWORD)],
         "/forgot" => &[("account", "ada")],
         "/reset" => &[("new", PASSWORD)],
@@ -243,9 +244,9 @@ async fn no_post_takes_a_form_that_is_not_ours() {
         }
     }
     assert_eq!(
-        posts, 12,
+        posts, 13,
         "login, register, logout, forgot, reset, link, confirm, password, sessions, emails, \
-         delete, keep"
+         delete, keep, username"
     );
     assert!(ada.clone().is_signed_in().await, "nobody was logged out");
     let eve = app.visitor().login("eve", PASSWORD).await;

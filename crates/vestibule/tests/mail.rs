@@ -712,6 +712,43 @@ async fn a_wrong_password_tells_nobody_by_mail() {
 }
 
 #[rocket::async_test]
+async fn another_name_counts_at_once_and_is_told_to_its_owner() {
+    let app = App::new().await;
+    let mut ada = reachable(&app, "ada", ADA).await;
+    app.member("bob").await;
+    let rename = async |ada: &mut Visitor<'_>, name: &str| {
+        ada.submit("/account/username", &[("username", name)]).await
+    };
+    let taken = rename(&mut ada, "Bob").await;
+    assert_eq!(taken.status, Status::Conflict);
+    assert!(
+        taken
+            .said_of("username")
+            .contains("This username is taken.")
+    );
+    let odd = rename(&mut ada, "a b").await;
+    assert_eq!(odd.status, Status::UnprocessableEntity);
+    assert_eq!(odd.value_of("username").as_deref(), Some("a b"));
+    assert!(app.mail().await.is_empty());
+
+    let answer = rename(&mut ada, "Ada.L").await;
+    assert_eq!(answer.location(), "/dashboard", "{}", answer.body);
+    let page = ada.get("/dashboard").await;
+    assert!(page.body.contains("Hello, ada.l"), "{}", page.body);
+    assert!(page.body.contains("Your username is changed."));
+    let told = mail(&app).await;
+    assert_eq!(told.subject, "Your username was changed");
+    assert!(told.text.contains("is called ada.l from now on"));
+    let old = app.visitor().login("ada", PASSWORD).await;
+    assert_eq!(old.status, Status::Unauthorized);
+    ada.logout().await;
+    ada.login("ada.l", PASSWORD).await;
+    assert!(ada.is_signed_in().await);
+    assert!(app.mail().await.is_empty(), "its browser is known by it");
+    app.member("ada").await;
+}
+
+#[rocket::async_test]
 async fn every_address_that_counts_hears_of_a_new_password() {
     let app = App::new().await;
     let mut ada = reachable(&app, "ada", ADA).await;

@@ -14,13 +14,14 @@ use crate::refusal::Refusal;
 const PAGE: usize = 20;
 
 /// What the owner of an account is shown. That a session starts is the same news as the login.
-const SHOWN: [EventKind; 20] = [
+const SHOWN: [EventKind; 21] = [
     EventKind::LoginSucceeded,
     EventKind::LoginSucceededAfterFailures,
     EventKind::LoginFailed,
     EventKind::PasswordLocked,
     EventKind::PasswordUnlocked,
     EventKind::PasswordChanged,
+    EventKind::UsernameChanged,
     EventKind::PasswordChangeFailed,
     EventKind::ResetAsked,
     EventKind::PasswordReset,
@@ -99,6 +100,7 @@ fn in_words(event: &Kept) -> String {
         }
         EventKind::PasswordUnlocked => "Your password counts in every browser again",
         EventKind::PasswordChanged => "Password changed",
+        EventKind::UsernameChanged => "Username changed",
         EventKind::PasswordChangeFailed => "A wrong password was given to change yours",
         EventKind::ResetAsked => "A link for a new password was asked for",
         EventKind::PasswordReset => "Password changed by a link in a mail",

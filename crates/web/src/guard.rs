@@ -139,6 +139,16 @@ impl Asking {
         }
     }
 
+    /// That an account of this name knows the browser.
+    pub(crate) fn known_by(
+        &self,
+        site: &Site,
+        jar: &CookieJar<'_>,
+        username: &Username,
+    ) -> Result<(), Outage> {
+        self.devices.remember(site, jar, username)
+    }
+
     /// What a sign-in leaves in the browser: the session, that the account knows it, and no more a stranger's cookie.
     pub(crate) fn welcome(
         &self,

@@ -41,6 +41,7 @@ mod sessions;
 mod site;
 mod static_files;
 mod templates;
+mod username;
 mod wait;
 
 pub use client::Proxies;
@@ -55,7 +56,7 @@ pub use static_files::StaticFiles;
 pub use templates::{Pages, PagesError};
 
 /// Every page. They need, managed by Rocket: [`Site`], [`Proxies`], the acts `Login`, `Register`, `Logout`, `Resume`,
-/// `ChangePassword`, `OwnSessions`, `OwnEmails`, `ResetPassword`, `Disown`, `Arc<Leave>`, `Export` and `Ready`, [`Judge`], `Arc<dyn Users>`, `Arc<dyn History>`, `Arc<dyn Events>` and `Arc<dyn Clock>`; and [`Pages`] attached.
+/// `ChangePassword`, `ChangeUsername`, `OwnSessions`, `OwnEmails`, `ResetPassword`, `Disown`, `Arc<Leave>`, `Export` and `Ready`, [`Judge`], `Arc<dyn Users>`, `Arc<dyn History>`, `Arc<dyn Events>` and `Arc<dyn Clock>`; and [`Pages`] attached.
 pub fn routes() -> Vec<rocket::Route> {
     rocket::routes![
         home::get,
@@ -68,6 +69,8 @@ pub fn routes() -> Vec<rocket::Route> {
         dashboard::get,
         confirm::get,
         confirm::post,
+        username::get,
+        username::post,
         password::get,
         password::post,
         activity::get,

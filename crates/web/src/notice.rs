@@ -13,6 +13,7 @@ use crate::guard::site;
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Notice {
     PasswordChanged,
+    UsernameChanged,
     SessionEnded,
     SessionGone,
     OthersEnded,
@@ -32,8 +33,9 @@ pub(crate) enum Notice {
 const KEPT: Duration = Duration::from_mins(1);
 
 impl Notice {
-    const ALL: [Self; 14] = [
+    const ALL: [Self; 15] = [
         Self::PasswordChanged,
+        Self::UsernameChanged,
         Self::SessionEnded,
         Self::SessionGone,
         Self::OthersEnded,
@@ -52,6 +54,7 @@ impl Notice {
     fn as_str(self) -> &'static str {
         match self {
             Self::PasswordChanged => "password-changed",
+            Self::UsernameChanged => "username-changed",
             Self::SessionEnded => "session-ended",
             Self::SessionGone => "session-gone",
             Self::OthersEnded => "others-ended",
@@ -73,6 +76,7 @@ impl Notice {
             Self::PasswordChanged => {
                 "Your password is changed. Wherever else you were signed in, you are not any more."
             }
+            Self::UsernameChanged => "Your username is changed. Sign in with it from now on.",
             Self::SessionEnded => "That browser is signed out.",
             Self::SessionGone => "That browser was signed out already.",
             Self::OthersEnded => "All other browsers are signed out.",

@@ -27,6 +27,7 @@ async fn the_keyboard_alone_is_enough() {
         "Where you are signed in",
         "What happened",
         "Your e-mail addresses",
+        "Change your username",
         "Change your password",
         "Delete your account",
         "Sign out",

@@ -45,6 +45,12 @@ async fn every_page_is_sound_at_every_width_light_and_dark() {
     ada.sees("Hello, ada-of-the-very-long-name-w-w-ww").await;
     looks_right(&ada, "dashboard").await;
 
+    ada.open("/account/username").await;
+    looks_right(&ada, "username").await;
+    ada.fill("username", "a").await;
+    ada.press("Change username").await;
+    ada.is_told_of("username", "3 to 32 characters").await;
+    looks_right(&ada, "username-error").await;
     ada.open("/account/password").await;
     looks_right(&ada, "password").await;
     ada.fill("old", "ten dry sparrows hum").await;

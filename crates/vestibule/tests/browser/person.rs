@@ -229,6 +229,7 @@ impl Person {
                     "/register",
                     "/nowhere",
                     "/account/password",
+                    "/account/username",
                     "/account/delete",
                     "/account/emails",
                     "/forgot",
