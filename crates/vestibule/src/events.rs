@@ -189,7 +189,17 @@ fn is_ordinary(kind: EventKind) -> bool {
         EventKind::LoginSucceeded
             | EventKind::PasswordUnlocked
             | EventKind::PasswordChanged
+            | EventKind::UsernameChanged
+            | EventKind::ResetAsked
+            | EventKind::PasswordReset
+            | EventKind::EmailAdded
+            | EventKind::EmailVerified
+            | EventKind::EmailRemoved
             | EventKind::UserCreated
+            | EventKind::UserEnabled
+            | EventKind::DeletionAsked
+            | EventKind::DeletionUndone
+            | EventKind::UserDeleted
             | EventKind::SessionCreated
             | EventKind::SessionEnded
             | EventKind::Started
