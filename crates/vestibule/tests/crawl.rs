@@ -165,6 +165,8 @@ async fn scripts_show_text_as_text() {
 async fn a_callback_changes_no_answer() {
     let app = App::new().await;
     let mut ada = app.member("ada").await;
+    // What happened is on a page of its own.
+    app.events_are_kept().await;
     for (method, path) in routes(&app) {
         if method != Method::Get || path == "/login" || path == "/register" {
             continue;
