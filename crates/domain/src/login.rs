@@ -292,6 +292,18 @@ mod tests {
         assert!(matches!(outcome, Err(LoginError::Refused)));
     }
 
+    /// Nor does anybody hear of a browser that did not get in.
+    #[tokio::test]
+    async fn a_disabled_account_costs_one_verification_and_gets_no_session() {
+        let ada = User {
+            disabled: Some(datetime!(2026-11-22 12:00 UTC)),
+            ..ada()
+        };
+        let login = login(knows(&ada), answering(true), MockSessions::new());
+        let outcome = attempt(&login, &Browser::default()).await;
+        assert!(matches!(outcome, Err(LoginError::Refused)));
+    }
+
     #[tokio::test]
     async fn the_right_password_notes_the_visit_and_starts_a_session_of_its_own() {
         let ada = ada();
@@ -375,7 +387,7 @@ mod tests {
     async fn overtaken(now: Option<User>, matches: bool) -> Result<NewSession, LoginError> {
         let mut users = knows(&ada());
         users.expect_record_login().return_once(|_, _| Ok(()));
-        let changed = now.is_some();
+        let changed = now.as_ref().is_some_and(|now| now.disabled.is_none());
         becomes(&mut users, now);
         let mut passwords = answering(true);
         passwords.expect_is_current().return_const(true);
@@ -404,6 +416,12 @@ mod tests {
         assert!(matches!(outcome, Err(LoginError::Refused)));
         let outcome = overtaken(None, false).await;
         assert!(matches!(outcome, Err(LoginError::Refused)), "account gone");
+        let disabled = User {
+            disabled: Some(datetime!(2026-11-23 12:00 UTC)),
+            ..ada()
+        };
+        let outcome = overtaken(Some(disabled), false).await;
+        assert!(matches!(outcome, Err(LoginError::Refused)), "disabled");
         overtaken(Some(changed), true).await.unwrap();
     }
 

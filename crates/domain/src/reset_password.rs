@@ -153,3 +153,62 @@ impl ResetPassword {
         Ok(user.username)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::notices::testing::silent;
+    use crate::ports::{Events, MockEvents, MockLinks, MockPasswords, MockSessions, MockUsers};
+    use crate::throttle::testing::{granting, throttle};
+    use crate::{Password, PasswordHash, UserId};
+    use time::macros::datetime;
+
+    /// Somebody was faster between the look at the link and the taking of it. That the password is another by then is no
+    /// proof that it may be changed once more.
+    #[tokio::test]
+    async fn a_link_that_is_taken_meanwhile_changes_nothing() {
+        let user = User {
+            id: UserId::new(),
+            username: Username::parse("ada").unwrap(),
+            password: Some(PasswordHash::new("changed".into())),
+            since: datetime!(2026-01-01 0:00 UTC),
+            last_login: None,
+            previous_login: None,
+            disabled: None,
+            leaves: None,
+        };
+        let since = datetime!(2026-11-28 12:00 UTC);
+        let link = Link {
+            purpose: Purpose::Reset,
+            user: user.id,
+            address: None,
+            since,
+            expires: datetime!(9999-01-01 0:00 UTC),
+        };
+        let mut links = MockLinks::new();
+        links.expect_find().return_once(|_| Ok(Some(link)));
+        links.expect_take().once().return_once(|_| Ok(false));
+        let mut users = MockUsers::new();
+        users.expect_find().return_once(|_| Ok(Some(user)));
+        let mut passwords = MockPasswords::new();
+        passwords
+            .expect_hash()
+            .return_once(|_| Ok(PasswordHash::new("new".into())));
+        let mut sessions = MockSessions::new();
+        sessions.expect_end_all().return_once(|_| Ok(()));
+        let events: Arc<dyn Events> = Arc::new(MockEvents::new());
+        let act = ResetPassword {
+            users: Arc::new(users),
+            passwords: Arc::new(passwords),
+            sessions: Arc::new(sessions),
+            links: Arc::new(links),
+            notices: silent(),
+            throttle: throttle(granting(), events),
+        };
+        let token = LinkToken::random().unwrap();
+        let new = NewPassword(Password::parse("correct horse battery").unwrap());
+        let browser = Browser::default();
+        let outcome = act.change(Purpose::Reset, &token, new, &browser).await;
+        assert!(matches!(outcome, Err(ResetError::Gone)));
+    }
+}
