@@ -109,6 +109,13 @@ pub struct SessionId {
     pub digest: [u8; 32],
 }
 
+impl SessionId {
+    /// What its owner, or an administrator, names it by: the digest in hexadecimal.
+    pub fn handle(&self) -> String {
+        self.digest.map(|byte| format!("{byte:02x}")).concat()
+    }
+}
+
 impl fmt::Debug for SessionId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("SessionId(..)")

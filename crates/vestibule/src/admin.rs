@@ -355,7 +355,7 @@ pub async fn session(config: &Config, command: SessionCommand) -> Result<String,
         SessionCommand::End { username, session } => {
             let account = office.show(&username).await?;
             let begin_so = |(id, _): &&(SessionId, Session)| {
-                !session.is_empty() && handle(*id).starts_with(&session)
+                !session.is_empty() && id.handle().starts_with(&session)
             };
             let named: Vec<_> = account.sessions.iter().filter(begin_so).collect();
             let [(id, _)] = named[..] else {
@@ -416,7 +416,7 @@ fn table_of_sessions(sessions: &[(SessionId, Session)]) -> String {
     let rows = sessions.iter().map(|(id, session)| {
         [
             // As long as nobody mistakes.
-            handle(*id)[..12].to_owned(),
+            id.handle()[..12].to_owned(),
             session.agent.clone().unwrap_or_else(|| "-".to_owned()),
             session
                 .from
@@ -463,10 +463,6 @@ fn moment(at: OffsetDateTime) -> String {
     at.format(&Rfc3339).unwrap_or_default()
 }
 
-fn handle(id: SessionId) -> String {
-    id.digest.map(|byte| format!("{byte:02x}")).concat()
-}
-
 fn line(value: &Value) -> String {
     format!("{value}\n")
 }
@@ -508,7 +504,7 @@ fn account_json(account: &Account) -> Value {
 
 fn session_json((id, session): &(SessionId, Session)) -> Value {
     json!({
-        "id": handle(*id),
+        "id": id.handle(),
         "browser": session.agent,
         "from": session.from.map(|from| from.to_string()),
         "started_at": moment(session.started),

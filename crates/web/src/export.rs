@@ -14,7 +14,6 @@ use zip::write::SimpleFileOptions;
 
 use crate::guard::Recent;
 use crate::refusal::Refusal;
-use crate::sessions::handle;
 
 /// A file that a browser keeps rather than shows.
 #[derive(Responder)]
@@ -106,7 +105,7 @@ fn emails(everything: &Everything) -> Value {
 
 fn session((id, session): &(SessionId, Session)) -> Value {
     json!({
-        "id": handle(*id),
+        "id": id.handle(),
         "browser": session.agent,
         "from": session.from.map(|from| from.to_string()),
         "started_at": moment(session.started),

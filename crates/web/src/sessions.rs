@@ -67,7 +67,7 @@ pub(crate) async fn get(
 
 fn row(id: SessionId, session: Session, is_this: bool) -> Row {
     Row {
-        handle: handle(id),
+        handle: id.handle(),
         agent: session
             .agent
             .unwrap_or_else(|| "An unknown browser".to_owned()),
@@ -79,10 +79,6 @@ fn row(id: SessionId, session: Session, is_this: bool) -> Row {
         seen: Moment::minute(session.seen),
         is_this,
     }
-}
-
-pub(crate) fn handle(id: SessionId) -> String {
-    id.digest.map(|byte| format!("{byte:02x}")).concat()
 }
 
 #[post("/account/sessions", data = "<form>")]
@@ -105,7 +101,7 @@ pub(crate) async fn post(
         let named = listed
             .into_iter()
             .map(|(id, _)| id)
-            .find(|id| *id != recent.id && handle(*id) == form.session);
+            .find(|id| *id != recent.id && id.handle() == form.session);
         match named {
             Some(id) if sessions.end(id, &browser).await? => Notice::SessionEnded,
             _ => Notice::SessionGone,
