@@ -14,6 +14,7 @@ mod m20261125_000007_history;
 mod m20261128_000008_mail;
 mod m20261128_000009_disabled;
 mod m20261128_000010_leaving;
+mod m20261128_000011_turns;
 
 /// All steps, oldest first.
 pub struct Migrator;
@@ -32,6 +33,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261128_000008_mail::Migration),
             Box::new(m20261128_000009_disabled::Migration),
             Box::new(m20261128_000010_leaving::Migration),
+            Box::new(m20261128_000011_turns::Migration),
         ]
     }
 }

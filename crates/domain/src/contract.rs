@@ -7,6 +7,7 @@
 )]
 
 mod attempts;
+mod clean_up;
 mod mail;
 
 use std::cell::Cell;
@@ -24,7 +25,8 @@ use crate::{
     Password, PasswordHash, Session, SessionId, SessionToken, User, UserId, Username, Visit,
 };
 
-pub use attempts::attempts;
+pub use attempts::{attempts, forgotten_attempts};
+pub use clean_up::{expired_sessions, turns};
 pub use mail::{emails, links, outbox};
 
 const NOW: OffsetDateTime = datetime!(2026-11-23 12:00 UTC);

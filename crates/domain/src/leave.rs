@@ -1,10 +1,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use thiserror::Error;
 use time::OffsetDateTime;
 
-use crate::ports::{Sessions, Users};
+use crate::ports::{Expiring, Sessions, Users};
 use crate::{
     Browser, EventKind, LetterKind, Notices, Outage, Proven, Throttle, User, UserId, Username,
 };
@@ -39,8 +40,9 @@ pub enum LeaveError {
 impl Leave {
     /// How many accounts go at once.
     const AT_ONCE: u64 = 20;
+
     /// An event of an account may be kept so long after it happened, the account being gone by then.
-    const LATE: Duration = Duration::from_hours(1);
+    pub const LATE: Duration = Duration::from_hours(1);
 
     /// Whether somebody who wants an account to go knows its name.
     ///
@@ -85,20 +87,6 @@ impl Leave {
         Ok(())
     }
 
-    /// Takes accounts away whose time has come, some at a time; the answer is how many.
-    ///
-    /// # Errors
-    /// [`Outage`]; done again, it goes on.
-    pub async fn sweep(&self) -> Result<usize, Outage> {
-        let now = self.now();
-        let leaving = self.users.leaving(now, Self::AT_ONCE).await?;
-        for user in &leaving {
-            self.delete(user).await?;
-        }
-        self.users.empty_again(now - Self::LATE, now).await?;
-        Ok(leaving.len())
-    }
-
     /// Takes an account away at once, with all that is kept of it.
     ///
     /// # Errors
@@ -123,5 +111,24 @@ impl Leave {
 
     fn now(&self) -> OffsetDateTime {
         self.throttle.clock.now()
+    }
+}
+
+/// Accounts whose time has come.
+#[async_trait]
+impl Expiring for Leave {
+    fn name(&self) -> &'static str {
+        "accounts that their owners wanted to go"
+    }
+
+    async fn forget(&self, now: OffsetDateTime) -> Result<u64, Outage> {
+        let leaving = self.users.leaving(now, Self::AT_ONCE).await?;
+        let mut gone = 0;
+        for user in &leaving {
+            self.delete(user).await?;
+            gone += 1;
+        }
+        self.users.empty_again(now - Self::LATE, now).await?;
+        Ok(gone)
     }
 }

@@ -326,12 +326,32 @@ pub trait Links: Send + Sync {
     /// # Errors
     /// [`Outage`] when any of them may still be there.
     async fn end(&self, user: UserId, purpose: Purpose) -> Result<(), Outage>;
+}
 
-    /// Forgets links that have expired by `now`, some at a time; the answer is how many.
+/// Something that is kept for a time only.
+#[cfg_attr(any(test, feature = "testing"), mockall::automock)]
+#[async_trait]
+pub trait Expiring: Send + Sync {
+    /// What it is, in the plural, for a log.
+    fn name(&self) -> &'static str;
+
+    /// Forgets what is too old at `now`, so little at a time that nobody waits for it. The answer is how many there were; 0
+    /// when nothing is left to forget.
     ///
     /// # Errors
     /// [`Outage`] when the store cannot be reached.
     async fn forget(&self, now: OffsetDateTime) -> Result<u64, Outage>;
+}
+
+/// Whose turn it is to do what one instance at a time does. An adapter stands for the instance that it is part of.
+#[cfg_attr(any(test, feature = "testing"), mockall::automock)]
+#[async_trait]
+pub trait Turns: Send + Sync {
+    /// Whether this instance has the turn at `now`. It has it until `until`, and longer when it asks again before.
+    ///
+    /// # Errors
+    /// [`Outage`] when the store cannot be reached.
+    async fn take(&self, now: OffsetDateTime, until: OffsetDateTime) -> Result<bool, Outage>;
 }
 
 /// What is to be sent, until it was. A crash loses none of it.
@@ -400,7 +420,7 @@ pub trait Mailer: Send + Sync {
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 #[async_trait]
 pub trait Sessions: Send + Sync {
-    /// Keeps a new session. A store may forget those that had expired when this one started.
+    /// Keeps a new session.
     ///
     /// # Errors
     /// [`Outage`] when the store cannot be reached.

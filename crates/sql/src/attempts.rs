@@ -1,27 +1,18 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use sea_orm::sea_query::{LockBehavior, LockType, Query};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, QueryFilter, Statement,
-    TryGetable, Value,
+    ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, Statement, TryGetable, Value,
 };
 use time::OffsetDateTime;
-use vestibule_domain::ports::Attempts;
+use vestibule_domain::ports::{Attempts, Expiring};
 use vestibule_domain::{Bucket, Claim, Limit, Outage};
 
 use crate::Sql;
 use crate::entity::attempt::{Column, Entity, Model};
-use crate::turn::Turn;
 
 /// [`Attempts`] in the database of the accounts.
-pub struct SqlAttempts {
-    sql: Sql,
-    forgetting: Turn,
-}
-
-/// How many forgotten buckets go at once: more than come in a minute of guessing at the longest wait.
-const CLEARED: u64 = 1000;
+pub struct SqlAttempts(pub Sql);
 
 /// When a bucket that is off is forgotten.
 const NEVER: i64 = i64::MAX;
@@ -80,18 +71,10 @@ impl Attempts for SqlAttempts {
         now: OffsetDateTime,
     ) -> Result<Claim, Outage> {
         let now = now.unix_timestamp();
-        let claim = self
-            .sql
+        self.0
             .answer(self.count(bucket, limit, now))
             .await
-            .map_err(Outage::during("counting an attempt"))?;
-        if claim == Claim::Granted(1) && self.forgetting.is_due(now) {
-            self.sql
-                .answer(self.forget(now))
-                .await
-                .map_err(Outage::during("forgetting attempts"))?;
-        }
-        Ok(claim)
+            .map_err(Outage::during("counting an attempt"))
     }
 
     async fn take_back(&self, bucket: Bucket, limit: &Limit) -> Result<(), Outage> {
@@ -101,8 +84,8 @@ impl Attempts for SqlAttempts {
             secs(limit.forgotten_after).into(),
         ];
         let taken = self.statement(TAKE_BACK, values);
-        self.sql
-            .answer(self.sql.write.execute_raw(taken))
+        self.0
+            .answer(self.0.write.execute_raw(taken))
             .await
             .map(drop)
             .map_err(Outage::during("taking an attempt back"))
@@ -110,15 +93,15 @@ impl Attempts for SqlAttempts {
 
     async fn clear(&self, bucket: Bucket) -> Result<(), Outage> {
         let cleared = Entity::delete_by_id(bucket.0.to_vec());
-        self.sql
-            .answer(cleared.exec(&self.sql.write))
+        self.0
+            .answer(cleared.exec(&self.0.write))
             .await
             .map(drop)
             .map_err(Outage::during("forgetting the attempts at an account"))
     }
 
     async fn settle(&self, cleared: Bucket, relieved: Bucket, limit: &Limit) -> Result<(), Outage> {
-        if self.sql.write.get_database_backend() == DbBackend::Postgres {
+        if self.0.write.get_database_backend() == DbBackend::Postgres {
             // One statement locks its rows in an order of its own: two could wait for each other.
             self.clear(cleared).await?;
             return self.take_back(relieved, limit).await;
@@ -130,38 +113,33 @@ impl Attempts for SqlAttempts {
             secs(limit.forgotten_after).into(),
         ];
         let settled = self.statement(SETTLE, values);
-        self.sql
-            .answer(self.sql.write.execute_raw(settled))
+        self.0
+            .answer(self.0.write.execute_raw(settled))
             .await
             .map(drop)
             .map_err(Outage::during("settling an attempt"))
     }
 }
 
+/// Those that count no more.
+#[async_trait]
+impl Expiring for SqlAttempts {
+    fn name(&self) -> &'static str {
+        "attempts"
+    }
+
+    async fn forget(&self, now: OffsetDateTime) -> Result<u64, Outage> {
+        let old = Column::ForgottenAtSecs.lte(now.unix_timestamp());
+        self.0
+            .forget::<Entity>(Column::Id, old)
+            .await
+            .map_err(Outage::during("forgetting attempts"))
+    }
+}
+
 impl SqlAttempts {
-    /// Those of this database.
-    pub fn new(sql: Sql) -> Self {
-        Self {
-            sql,
-            forgetting: Turn::new(),
-        }
-    }
-
-    async fn forget(&self, now: i64) -> Result<(), DbErr> {
-        // Two who clear away at once each leave to the other what the other has begun with.
-        let old = Query::select()
-            .column(Column::Id)
-            .from(Entity)
-            .and_where(Column::ForgottenAtSecs.lte(now))
-            .limit(CLEARED)
-            .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
-            .to_owned();
-        let forgotten = Entity::delete_many().filter(Column::Id.in_subquery(old));
-        forgotten.exec(&self.sql.write).await.map(drop)
-    }
-
     fn statement<const N: usize>(&self, sql: &str, values: [Value; N]) -> Statement {
-        let backend = self.sql.write.get_database_backend();
+        let backend = self.0.write.get_database_backend();
         Statement::from_sql_and_values(backend, sql, values)
     }
 
@@ -179,7 +157,7 @@ impl SqlAttempts {
             longest.into(),
             doublings(first, longest).into(),
         ];
-        let database = &self.sql.write;
+        let database = &self.0.write;
         let claim = self.statement(CLAIM, values);
         if let Some(row) = database.query_one_raw(claim).await? {
             let count = i32::try_get(&row, "", "count")?;

@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use sea_orm::sea_query::Expr;
@@ -7,7 +8,7 @@ use sea_orm::{
     IntoActiveModel, QueryFilter, QueryOrder, QuerySelect, Set,
 };
 use time::OffsetDateTime;
-use vestibule_domain::ports::History;
+use vestibule_domain::ports::{Expiring, History};
 use vestibule_domain::{Event, EventKind, Kept, Outage, RequestId, UserId};
 
 use crate::Sql;
@@ -18,6 +19,23 @@ use crate::entity::event_chain as chain;
 /// The kept events. Each row has a hash over itself and the hash of the row before it, so that none can be changed or
 /// taken out of the middle without a trace. Any number of instances add to the one chain.
 pub struct SqlEvents(pub Sql);
+
+/// The same, of which those go that are older than a time.
+pub struct SqlEventsKeptFor(pub SqlEvents, pub Duration);
+
+/// How many events go in one transaction: few, so that nobody waits long for it.
+const PRUNED_AT_ONCE: u64 = 500;
+
+#[async_trait]
+impl Expiring for SqlEventsKeptFor {
+    fn name(&self) -> &'static str {
+        "events"
+    }
+
+    async fn forget(&self, now: OffsetDateTime) -> Result<u64, Outage> {
+        self.0.prune(now - self.1, PRUNED_AT_ONCE).await
+    }
+}
 
 /// A row that would not follow the one before it.
 #[derive(Debug, thiserror::Error)]

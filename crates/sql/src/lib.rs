@@ -14,7 +14,7 @@ mod outbox;
 mod place;
 mod sessions;
 pub mod transfer;
-mod turn;
+mod turns;
 mod users;
 
 use std::num::NonZero;
@@ -22,10 +22,12 @@ use std::thread::available_parallelism;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use sea_orm::sea_query::{IntoCondition, LockBehavior, LockType, Query};
 use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
 use sea_orm::{
-    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, DbErr, EntityTrait,
-    QuerySelect, RuntimeErr, SqliteTransactionMode, TransactionOptions, TransactionTrait, sqlx,
+    ColumnTrait, ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, DbErr,
+    EntityTrait, QueryFilter, QuerySelect, RuntimeErr, SqliteTransactionMode, TransactionOptions,
+    TransactionTrait, sqlx,
 };
 use sea_orm_migration::{MigratorTrait, SchemaManager, seaql_migrations};
 use tokio::time::Instant;
@@ -35,13 +37,14 @@ use vestibule_migrations::Migrator;
 
 pub use attempts::SqlAttempts;
 pub use emails::SqlEmails;
-pub use events::SqlEvents;
+pub use events::{SqlEvents, SqlEventsKeptFor};
 #[cfg(feature = "testing")]
 pub use fresh::create_database;
 pub use links::SqlLinks;
 pub use outbox::SqlOutbox;
 pub use place::Place;
 pub use sessions::SqlSessions;
+pub use turns::SqlTurns;
 pub use users::SqlUsers;
 
 /// A database. On SQLite: many connections that read, one that writes.
@@ -70,6 +73,9 @@ pub struct Options {
 
 /// A connection that was idle for longer is tried before it is used: its server may have gone.
 const FRESH: Duration = Duration::from_secs(1);
+
+/// How many rows that are too old go in one statement: few, so that nobody waits long for it.
+const AT_ONCE: u64 = 500;
 
 /// Who migrates holds this lock of Postgres. Any number, but always the same; this one is "vestibul" in ASCII.
 const MIGRATION_LOCK: i64 = 0x7665_7374_6962_756C;
@@ -190,6 +196,25 @@ impl Sql {
         tokio::time::timeout(limit, statement)
             .await
             .unwrap_or_else(|_| Err(DbErr::Custom(format!("no answer within {limit:?}"))))
+    }
+
+    /// Takes rows away that are `old`, [`AT_ONCE`] at most; how many there were.
+    async fn forget<E: EntityTrait>(
+        &self,
+        key: E::Column,
+        old: impl IntoCondition,
+    ) -> Result<u64, DbErr> {
+        // Two who take away at once each leave to the other what the other has begun with.
+        let some = Query::select()
+            .column(key)
+            .from(E::default())
+            .cond_where(old)
+            .limit(AT_ONCE)
+            .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
+            .to_owned();
+        let gone = E::delete_many().filter(key.in_subquery(some));
+        let gone = self.answer(gone.exec(&self.write)).await?;
+        Ok(gone.rows_affected)
     }
 }
 

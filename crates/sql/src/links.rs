@@ -1,9 +1,8 @@
 use async_trait::async_trait;
-use sea_orm::sea_query::{LockBehavior, LockType, Query};
 use sea_orm::{ActiveModelTrait, ColumnTrait, DbErr, EntityTrait, IntoActiveModel, QueryFilter};
 use time::OffsetDateTime;
 use uuid::Uuid;
-use vestibule_domain::ports::Links;
+use vestibule_domain::ports::{Expiring, Links};
 use vestibule_domain::{EmailAddress, Link, LinkId, Outage, Purpose, UserId};
 
 use crate::Sql;
@@ -12,9 +11,6 @@ use crate::users;
 
 /// [`Links`] in the database of the accounts. They go with their account.
 pub struct SqlLinks(pub Sql);
-
-/// How many expired links go at once.
-const CLEARED: u64 = 500;
 
 impl SqlLinks {
     async fn keep(&self, row: Model, is_only: bool) -> Result<(), DbErr> {
@@ -89,20 +85,20 @@ impl Links for SqlLinks {
             .map(drop)
             .map_err(Outage::during("ending links"))
     }
+}
+
+/// Those that have expired.
+#[async_trait]
+impl Expiring for SqlLinks {
+    fn name(&self) -> &'static str {
+        "links"
+    }
 
     async fn forget(&self, now: OffsetDateTime) -> Result<u64, Outage> {
-        let expired = Query::select()
-            .column(Column::Id)
-            .from(Entity)
-            .and_where(Column::ExpiresAt.lte(now))
-            .limit(CLEARED)
-            .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
-            .to_owned();
-        let cleared = Entity::delete_many().filter(Column::Id.in_subquery(expired));
+        let expired = Column::ExpiresAt.lte(now);
         self.0
-            .answer(cleared.exec(&self.0.write))
+            .forget::<Entity>(Column::Id, expired)
             .await
-            .map(|cleared| cleared.rows_affected)
             .map_err(Outage::during("forgetting links"))
     }
 }

@@ -1,58 +1,37 @@
 use std::net::AddrParseError;
 
 use async_trait::async_trait;
-use sea_orm::sea_query::{Expr, ExprTrait as _, LockBehavior, LockType, Query};
-use sea_orm::{ActiveModelTrait, ColumnTrait, Condition, DbErr, EntityTrait, QueryFilter, Set};
+use sea_orm::sea_query::{Expr, ExprTrait as _};
+use sea_orm::{ActiveModelTrait, ColumnTrait, Condition, EntityTrait, QueryFilter, Set};
 use time::OffsetDateTime;
-use vestibule_domain::ports::Sessions;
+use vestibule_domain::ports::{Expiring, Sessions};
 use vestibule_domain::{Outage, Session, SessionId, UserId};
 
 use crate::Sql;
 use crate::entity::session::{ActiveModel, Column, Entity, Model};
-use crate::turn::Turn;
 
 /// [`Sessions`] in the database of the accounts. They go with their account.
-pub struct SqlSessions {
-    sql: Sql,
-    forgetting: Turn,
-}
+pub struct SqlSessions(pub Sql);
 
-/// How many expired sessions go at once, once a minute: more than start in a minute of logins on all cores of a small
-/// machine, and few, so that nobody waits for it.
-const CLEARED: u64 = 10_000;
-
-impl SqlSessions {
-    /// Those of this database.
-    pub fn new(sql: Sql) -> Self {
-        Self {
-            sql,
-            forgetting: Turn::new(),
-        }
+/// Those that have expired.
+#[async_trait]
+impl Expiring for SqlSessions {
+    fn name(&self) -> &'static str {
+        "sessions"
     }
 
-    async fn forget(&self, now: OffsetDateTime) -> Result<(), DbErr> {
-        // Two who clear away at once each leave to the other what the other has begun with.
-        let expired = Query::select()
-            .column(Column::Id)
-            .from(Entity)
-            .and_where(Column::ExpiresAt.lte(now))
-            .limit(CLEARED)
-            .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
-            .to_owned();
-        let cleared = Entity::delete_many().filter(Column::Id.in_subquery(expired));
-        cleared.exec(&self.sql.write).await.map(drop)
+    async fn forget(&self, now: OffsetDateTime) -> Result<u64, Outage> {
+        let expired = Column::ExpiresAt.lte(now);
+        self.0
+            .forget::<Entity>(Column::Id, expired)
+            .await
+            .map_err(Outage::during("forgetting expired sessions"))
     }
 }
 
 #[async_trait]
 impl Sessions for SqlSessions {
     async fn start(&self, id: SessionId, session: &Session) -> Result<(), Outage> {
-        if self.forgetting.is_due(session.started.unix_timestamp()) {
-            self.sql
-                .answer(self.forget(session.started))
-                .await
-                .map_err(Outage::during("forgetting expired sessions"))?;
-        }
         let row = ActiveModel {
             id: Set(id.digest.to_vec()),
             user_id: Set(session.user.0),
@@ -64,8 +43,8 @@ impl Sessions for SqlSessions {
             started_from: Set(session.from.map(|address| address.to_string())),
             agent: Set(session.agent.clone()),
         };
-        self.sql
-            .answer(row.insert(&self.sql.write))
+        self.0
+            .answer(row.insert(&self.0.write))
             .await
             .map(drop)
             .map_err(Outage::during("starting a session"))
@@ -74,8 +53,8 @@ impl Sessions for SqlSessions {
     async fn find(&self, id: SessionId) -> Result<Option<Session>, Outage> {
         let row = Entity::find().filter(named(id));
         let row = self
-            .sql
-            .answer(row.one(&self.sql.read))
+            .0
+            .answer(row.one(&self.0.read))
             .await
             .map_err(Outage::during("finding a session"))?;
         row.map(session).transpose()
@@ -95,8 +74,8 @@ impl Sessions for SqlSessions {
             .col_expr(Column::SeenAt, later(Column::SeenAt, seen).into())
             .col_expr(Column::ExpiresAt, later(Column::ExpiresAt, expires).into())
             .filter(named(id));
-        self.sql
-            .answer(extended.exec(&self.sql.write))
+        self.0
+            .answer(extended.exec(&self.0.write))
             .await
             .map(drop)
             .map_err(Outage::during("extending a session"))
@@ -106,8 +85,8 @@ impl Sessions for SqlSessions {
         const DURING: &str = "listing the sessions of a user";
         let rows = Entity::find().filter(Column::UserId.eq(user.0));
         let rows = self
-            .sql
-            .answer(rows.all(&self.sql.read))
+            .0
+            .answer(rows.all(&self.0.read))
             .await
             .map_err(Outage::during(DURING))?;
         let named = |row: Model| {
@@ -120,8 +99,8 @@ impl Sessions for SqlSessions {
 
     async fn end(&self, id: SessionId) -> Result<(), Outage> {
         let ended = Entity::delete_many().filter(named(id));
-        self.sql
-            .answer(ended.exec(&self.sql.write))
+        self.0
+            .answer(ended.exec(&self.0.write))
             .await
             .map(drop)
             .map_err(Outage::during("ending a session"))
@@ -129,8 +108,8 @@ impl Sessions for SqlSessions {
 
     async fn end_all(&self, user: UserId) -> Result<(), Outage> {
         let ended = Entity::delete_many().filter(Column::UserId.eq(user.0));
-        self.sql
-            .answer(ended.exec(&self.sql.write))
+        self.0
+            .answer(ended.exec(&self.0.write))
             .await
             .map(drop)
             .map_err(Outage::during("ending all sessions of a user"))
@@ -140,8 +119,8 @@ impl Sessions for SqlSessions {
         let ended = Entity::delete_many()
             .filter(Column::UserId.eq(keep.user.0))
             .filter(Column::Id.ne(keep.digest.to_vec()));
-        self.sql
-            .answer(ended.exec(&self.sql.write))
+        self.0
+            .answer(ended.exec(&self.0.write))
             .await
             .map(drop)
             .map_err(Outage::during("ending a user's other sessions"))

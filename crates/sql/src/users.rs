@@ -1,15 +1,15 @@
 use std::net::IpAddr;
 
 use async_trait::async_trait;
-use sea_orm::sea_query::Expr;
+use sea_orm::sea_query::{Expr, ExprTrait as _};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel,
     ModelTrait, QueryFilter, QueryOrder, QuerySelect, Set, SqlErr,
 };
 use time::OffsetDateTime;
 use uuid::Uuid;
-use vestibule_domain::ports::{AddUserError, Users};
-use vestibule_domain::{Letter, Outage, PasswordHash, User, UserId, Username, Visit};
+use vestibule_domain::ports::{AddUserError, Expiring, Users};
+use vestibule_domain::{Leave, Letter, Outage, PasswordHash, User, UserId, Username, Visit};
 
 use crate::entity::reserved_name;
 use crate::entity::user::{ActiveModel, Column, Entity, Model};
@@ -209,6 +209,25 @@ impl Users for SqlUsers {
             .into_iter()
             .map(user)
             .collect()
+    }
+}
+
+/// Names that somebody else may have again.
+#[async_trait]
+impl Expiring for SqlUsers {
+    fn name(&self) -> &'static str {
+        "reserved names"
+    }
+
+    async fn forget(&self, now: OffsetDateTime) -> Result<u64, Outage> {
+        // By them it is known whose late events are to be emptied.
+        let is_old = reserved_name::Column::UntilAt
+            .lte(now)
+            .and(reserved_name::Column::RemovedAt.lt(now - Leave::LATE));
+        self.0
+            .forget::<reserved_name::Entity>(reserved_name::Column::Username, is_old)
+            .await
+            .map_err(Outage::during("forgetting reserved names"))
     }
 }
 

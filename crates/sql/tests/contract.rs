@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use vestibule_domain::ports::{AddUserError, Backend, Sessions, Users};
 use vestibule_domain::{Outage, contract};
 use vestibule_sql::{
-    Options, Sql, SqlAttempts, SqlEmails, SqlLinks, SqlOutbox, SqlSessions, SqlUsers,
+    Options, Sql, SqlAttempts, SqlEmails, SqlLinks, SqlOutbox, SqlSessions, SqlTurns, SqlUsers,
     pending_migrations,
 };
 
@@ -72,8 +72,22 @@ async fn sqlite_keeps_the_sessions_contract() {
 async fn sqlite_keeps_the_attempts_contract() {
     let (on_disk, _folder) = file().await;
     for sql in [memory().await, on_disk] {
-        contract::attempts(&SqlAttempts::new(sql)).await;
+        contract::attempts(&SqlAttempts(sql)).await;
     }
+    contract::forgotten_attempts(&SqlAttempts(memory().await)).await;
+}
+
+#[tokio::test]
+async fn sqlite_keeps_the_turns_contract() {
+    let (on_disk, _folder) = file().await;
+    for sql in [memory().await, on_disk] {
+        keeps_the_turns_contract(&sql, &sql).await;
+    }
+}
+
+async fn keeps_the_turns_contract(one: &Sql, other: &Sql) {
+    let (one, other) = (SqlTurns::new(one.clone()), SqlTurns::new(other.clone()));
+    contract::turns(&one, &other).await;
 }
 
 #[tokio::test]
@@ -102,7 +116,8 @@ async fn keeps_the_sessions_contract(sql: Sql) {
     for user in [&ada, &bob] {
         SqlUsers(sql.clone()).add(user).await.unwrap();
     }
-    let sessions = SqlSessions::new(sql);
+    let sessions = SqlSessions(sql);
+    contract::expired_sessions(&sessions, ada.id).await;
     contract::own_sessions(&sessions, ada.id, bob.id).await;
     sessions.end_all(bob.id).await.unwrap();
     contract::sessions(&sessions, ada.id, bob.id).await;

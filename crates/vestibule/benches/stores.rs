@@ -65,7 +65,7 @@ impl Kept {
         SqlUsers(sql.clone()).add(&bob).await.unwrap();
         let timeout = config.sessions.timeout;
         let sessions: Arc<dyn Sessions> = match sessions {
-            None => Arc::new(SqlSessions::new(sql)),
+            None => Arc::new(SqlSessions(sql)),
             Some(url) => {
                 let address = Address::parse(url, timeout).ok().unwrap();
                 Arc::new(RedisSessions::new(

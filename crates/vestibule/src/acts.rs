@@ -31,7 +31,12 @@ pub(crate) struct Parts {
 
 impl Parts {
     /// Has every act managed, and what pages ask by themselves.
-    pub(crate) fn acts(self, config: &Config, rocket: Rocket<Build>) -> Rocket<Build> {
+    pub(crate) fn acts(
+        self,
+        config: &Config,
+        rocket: Rocket<Build>,
+        leave: Arc<Leave>,
+    ) -> Rocket<Build> {
         let limits = SessionLimits {
             idle: config.sessions.idle,
             lifetime: config.sessions.lifetime,
@@ -102,7 +107,6 @@ impl Parts {
                 clock: Arc::clone(&self.clock),
                 limits,
             });
-        let leave = Arc::new(self.leave(config));
         let rocket = rocket.manage(Export {
             users: Arc::clone(&self.users),
             emails: Arc::clone(&self.emails),
@@ -151,7 +155,7 @@ impl Parts {
     }
 
     /// Deleting accounts.
-    fn leave(&self, config: &Config) -> Leave {
+    pub(crate) fn leave(&self, config: &Config) -> Leave {
         Leave {
             users: Arc::clone(&self.users),
             sessions: Arc::clone(&self.sessions),

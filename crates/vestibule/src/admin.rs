@@ -9,8 +9,7 @@ use serde_json::{Value, json};
 use thiserror::Error;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
-use tokio::time::{sleep, timeout};
-use tracing::{info, warn};
+use tokio::time::timeout;
 use vestibule_domain::ports::{Clock, Events};
 use vestibule_domain::{
     Account, Administer, Leave, NotAUsername, NotInvited, Notices, Outage, Session, SessionId,
@@ -180,7 +179,7 @@ impl Office {
                 },
                 sessions: match redis {
                     Some(redis) => Arc::new(RedisSessions::new(redis, config.sessions.replicas)),
-                    None => Arc::new(SqlSessions::new(sql)),
+                    None => Arc::new(SqlSessions(sql)),
                 },
             },
             recorder,
@@ -249,26 +248,6 @@ impl Office {
                 format!(
                     "Hand this link to {username}, and to nobody else. It is good once, for {lasts}:\n{link}\n"
                 )
-            }
-        }
-    }
-}
-
-/// How often accounts are looked for whose time to go has come.
-const SWEEPING: Duration = Duration::from_mins(1);
-
-/// Deletes accounts whose time has come, for as long as the program runs.
-pub async fn sweep_for_ever(leave: Arc<Leave>) {
-    loop {
-        match leave.sweep().await {
-            Ok(0) => sleep(SWEEPING).await,
-            Ok(count) => info!("{count} accounts were deleted, as their owners wanted"),
-            Err(outage) => {
-                warn!(
-                    "accounts that are to be deleted stay for now: {}",
-                    outage.chain()
-                );
-                sleep(SWEEPING).await;
             }
         }
     }

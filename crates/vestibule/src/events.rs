@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio::sync::oneshot;
-use tokio::time::{interval, sleep, timeout};
+use tokio::time::{sleep, timeout};
 use tracing::{error, info, warn};
 use vestibule_domain::ports::{Clock, Events};
 use vestibule_domain::{Event, EventKind};
@@ -41,10 +41,6 @@ const PAUSE: Duration = Duration::from_millis(500);
 
 /// How long the end of the program waits for the last of them.
 const LAST: Duration = Duration::from_secs(3);
-
-/// How often old events are looked for, and how many are forgotten in one transaction.
-const PRUNING: Duration = Duration::from_hours(1);
-const PRUNED_AT_ONCE: u64 = 500;
 
 impl Recorder {
     /// Begins to keep what is recorded.
@@ -139,24 +135,6 @@ async fn keep(store: SqlEvents, mut notes: Receiver<Note>, dropped: Arc<AtomicU6
         for say in waiting {
             // Whoever asked may have gone.
             let _ = say.send(());
-        }
-    }
-}
-
-/// Forgets what is older than `age`, now and then, for as long as the program runs.
-pub(crate) async fn prune(store: SqlEvents, clock: Arc<dyn Clock>, age: Duration) {
-    let mut hours = interval(PRUNING);
-    loop {
-        hours.tick().await;
-        loop {
-            match store.prune(clock.now() - age, PRUNED_AT_ONCE).await {
-                Ok(PRUNED_AT_ONCE) => {}
-                Ok(_) => break,
-                Err(outage) => {
-                    error!("{}", outage.chain());
-                    break;
-                }
-            }
         }
     }
 }

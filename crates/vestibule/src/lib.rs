@@ -4,6 +4,7 @@ mod acts;
 pub mod admin;
 pub mod audit;
 pub mod breach;
+mod clean_up;
 mod clock;
 pub mod config;
 mod core_dumps;
@@ -43,6 +44,7 @@ use config::Secrets;
 use passwords::{passwords, policy};
 use stores::{database, pending_migrations, place, redis, unusable};
 
+pub use clean_up::clean_up_for_ever;
 pub use clock::SystemClock;
 pub use config::{BadConfig, Config};
 pub use core_dumps::forbid_core_dumps;
@@ -67,7 +69,7 @@ pub async fn rocket(config: &Config, clock: Arc<dyn Clock>) -> Result<Rocket<Bui
     let redis = redis(config).await?;
     warn_of(config, &site);
 
-    let recorder = recorder(config, &sql, &clock);
+    let recorder = Recorder::start(SqlEvents(sql.clone()), Arc::clone(&clock));
     let mut backends: Vec<Arc<dyn Backend>> = vec![Arc::new(sql.clone())];
     backends.extend(redis.clone().map(|redis| redis as Arc<dyn Backend>));
     let attempts = attempts(&sql, redis.as_ref()).await;
@@ -75,7 +77,7 @@ pub async fn rocket(config: &Config, clock: Arc<dyn Clock>) -> Result<Rocket<Bui
         users: Arc::new(SqlUsers(sql.clone())),
         sessions: match redis {
             Some(redis) => Arc::new(RedisSessions::new(redis, config.sessions.replicas)),
-            None => Arc::new(SqlSessions::new(sql.clone())),
+            None => Arc::new(SqlSessions(sql.clone())),
         },
         passwords,
         emails: Arc::new(SqlEmails(sql.clone())),
@@ -84,13 +86,15 @@ pub async fn rocket(config: &Config, clock: Arc<dyn Clock>) -> Result<Rocket<Bui
         mailer,
         attempts: attempts.map_err(|e| unusable(config, &e))?,
         events: Arc::clone(&recorder) as Arc<dyn Events>,
-        history: Arc::new(SqlEvents(sql)),
+        history: Arc::new(SqlEvents(sql.clone())),
         clock: Arc::clone(&clock),
     };
-    tokio::spawn(mail::tidy(Arc::clone(&parts.links), Arc::clone(&clock)));
+    let leave = Arc::new(parts.leave(config));
+    let clean_up = clean_up::clean_up(config, &sql, Arc::clone(&leave), Arc::clone(&clock));
 
     Ok(parts
-        .acts(config, rocket::custom(settings))
+        .acts(config, rocket::custom(settings), leave)
+        .manage(Arc::new(clean_up))
         .manage(site)
         .manage(Proxies::new(config.server.trusted_proxies.clone()))
         .manage(Ready { backends })
@@ -106,20 +110,11 @@ pub async fn rocket(config: &Config, clock: Arc<dyn Clock>) -> Result<Rocket<Bui
         .register("/", vestibule_web::catchers()))
 }
 
-/// What keeps events, and forgets old ones.
-fn recorder(config: &Config, sql: &Sql, clock: &Arc<dyn Clock>) -> Arc<Recorder> {
-    if let Some(age) = config.events.keep {
-        let store = SqlEvents(sql.clone());
-        tokio::spawn(events::prune(store, Arc::clone(clock), age));
-    }
-    Recorder::start(SqlEvents(sql.clone()), Arc::clone(clock))
-}
-
 /// Attempts are counted where sessions are kept.
 async fn attempts(sql: &Sql, redis: Option<&Arc<Redis>>) -> Result<Arc<dyn Attempts>, Outage> {
     Ok(match redis {
         Some(redis) => Arc::new(RedisAttempts::new(Arc::clone(redis), sql.site().await?)),
-        None => Arc::new(SqlAttempts::new(sql.clone())),
+        None => Arc::new(SqlAttempts(sql.clone())),
     })
 }
 

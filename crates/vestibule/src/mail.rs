@@ -6,7 +6,7 @@ use std::time::Duration;
 use thiserror::Error;
 use tokio::time::sleep;
 use tracing::warn;
-use vestibule_domain::ports::{Clock, Links, SendError};
+use vestibule_domain::ports::SendError;
 use vestibule_domain::{EmailAddress, NotAnEmailAddress, SendMail};
 use vestibule_mail::{LettreMailer, MailError, Sender, Way};
 
@@ -14,9 +14,6 @@ use crate::{BadConfig, Config};
 
 /// How often the outbox is looked into while it is empty.
 const LOOK: Duration = Duration::from_secs(1);
-
-/// How often links that have expired are forgotten.
-const TIDYING: Duration = Duration::from_mins(10);
 
 /// Mail as `config` says.
 ///
@@ -61,20 +58,6 @@ pub async fn send_for_ever(send: Arc<SendMail>) {
             Err(outage) => {
                 warn!("a mail waits: {}", outage.chain());
                 sleep(LOOK).await;
-            }
-        }
-    }
-}
-
-/// Forgets links that have expired, some at a time.
-pub(crate) async fn tidy(links: Arc<dyn Links>, clock: Arc<dyn Clock>) {
-    loop {
-        match links.forget(clock.now()).await {
-            Ok(0) => sleep(TIDYING).await,
-            Ok(_) => {}
-            Err(outage) => {
-                warn!("expired links stay for now: {}", outage.chain());
-                sleep(TIDYING).await;
             }
         }
     }

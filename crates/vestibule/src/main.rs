@@ -18,9 +18,9 @@ use vestibule::mail::{self, TestFailed};
 use vestibule::unlock;
 use vestibule::{
     BadConfig, Config, Front, Recorder, Signals, SystemClock, audit, breach, claim_port,
-    forbid_core_dumps, health, log, rocket, transfer,
+    clean_up_for_ever, forbid_core_dumps, health, log, rocket, transfer,
 };
-use vestibule_domain::{Leave, RequestId, SendMail};
+use vestibule_domain::{CleanUp, RequestId, SendMail};
 use vestibule_sql::audit::Head;
 
 /// Vestibule, the entrance hall for your app. Without a command it serves.
@@ -183,8 +183,8 @@ async fn serve(mut config: Config) -> anyhow::Result<()> {
     if let Some(send) = rocket.state::<Arc<SendMail>>() {
         tokio::spawn(mail::send_for_ever(Arc::clone(send)));
     }
-    if let Some(leave) = rocket.state::<Arc<Leave>>() {
-        tokio::spawn(admin::sweep_for_ever(Arc::clone(leave)));
+    if let Some(clean_up) = rocket.state::<Arc<CleanUp>>() {
+        tokio::spawn(clean_up_for_ever(Arc::clone(clean_up)));
     }
     let front = Front::new(rocket, &config).await?;
     let signals = Signals::new()?;

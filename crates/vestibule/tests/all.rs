@@ -8,6 +8,7 @@ mod app;
 mod arrows;
 mod asvs;
 mod attacks;
+mod clean_up;
 mod client;
 mod command_line;
 mod crash;

@@ -17,7 +17,7 @@ use time::macros::datetime;
 use vestibule::Config;
 use vestibule::Recorder;
 use vestibule_domain::ports::{Clock, History, Users};
-use vestibule_domain::{Leave, SendMail};
+use vestibule_domain::{CleanUp, Cleaned, SendMail};
 
 use self::letters::Letter;
 
@@ -82,10 +82,17 @@ impl App {
         letters::take(self.outbox.path())
     }
 
-    /// Deletes accounts whose time has come; how many.
-    pub(crate) async fn sweep(&self) -> usize {
-        let leave = self.client.rocket().state::<Arc<Leave>>().unwrap();
-        leave.sweep().await.unwrap()
+    /// Takes away what is too old.
+    pub(crate) async fn clean_up(&self) -> Vec<Cleaned> {
+        let clean_up = self.client.rocket().state::<Arc<CleanUp>>().unwrap();
+        clean_up.round().await.unwrap()
+    }
+
+    /// The same; how many accounts went.
+    pub(crate) async fn sweep(&self) -> u64 {
+        let round = self.clean_up().await;
+        let accounts = round.iter().find(|it| it.what.starts_with("accounts"));
+        accounts.unwrap().count
     }
 
     pub(crate) fn users(&self) -> &dyn Users {

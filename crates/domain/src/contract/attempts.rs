@@ -4,7 +4,7 @@ use futures_util::future::join_all;
 use time::OffsetDateTime;
 
 use super::NOW;
-use crate::ports::Attempts;
+use crate::ports::{Attempts, Expiring};
 use crate::{Bucket, Claim, Limit};
 
 /// The numbers of the product, but for what would make a test long.
@@ -35,6 +35,26 @@ pub async fn attempts(attempts: &impl Attempts) {
     off_is_off_until_it_is_cleared(attempts).await;
     what_is_old_is_forgotten(attempts).await;
     of_fifty_at_once_as_many_are_granted_as_are_free(attempts).await;
+}
+
+/// Give it a store without attempts.
+///
+/// # Panics
+/// When a promise is broken.
+pub async fn forgotten_attempts(attempts: &(impl Attempts + Expiring)) {
+    let (bucket, off) = (bucket(), bucket());
+    let last = make(attempts, bucket, 4).await;
+    let for_ever = Limit {
+        off_after: Some(1),
+        ..LIMIT
+    };
+    attempts.claim(off, &for_ever, NOW).await.unwrap();
+    let forgotten = last + LIMIT.forgotten_after;
+    assert_eq!(attempts.forget(forgotten - SECOND).await.unwrap(), 0);
+    assert_eq!(attempts.forget(forgotten).await.unwrap(), 1);
+    assert_eq!(attempts.forget(forgotten).await.unwrap(), 0);
+    let still = attempts.claim(off, &for_ever, forgotten).await.unwrap();
+    assert_eq!(still, Claim::Off, "what is off stays so");
 }
 
 async fn claim(attempts: &impl Attempts, bucket: Bucket, now: OffsetDateTime) -> Claim {

@@ -3,7 +3,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 
 use super::{NOW, user};
-use crate::ports::{AddEmailError, Emails, Links, Outbox, Users, VerifyEmailError};
+use crate::ports::{AddEmailError, Emails, Expiring, Links, Outbox, Users, VerifyEmailError};
 use crate::{
     Browser, Email, EmailAddress, Letter, LetterId, LetterKind, Link, LinkToken, PasswordHash,
     Purpose, UserId, Waiting,
@@ -209,7 +209,7 @@ async fn restoring(users: &impl Users, emails: &impl Emails, outbox: &impl Outbo
 }
 
 /// The promises of [`Links`]. Give it empty stores of one database.
-pub async fn links(users: &impl Users, links: &impl Links) {
+pub async fn links(users: &impl Users, links: &(impl Links + Expiring)) {
     let (ada, bob) = (user("ada"), user("bob"));
     for user in [&ada, &bob] {
         users.add(user).await.unwrap();

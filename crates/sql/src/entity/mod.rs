@@ -11,4 +11,5 @@ pub(crate) mod outbox;
 pub(crate) mod reserved_name;
 pub(crate) mod session;
 pub(crate) mod site;
+pub(crate) mod turn;
 pub(crate) mod user;

@@ -78,7 +78,17 @@ async fn ten_thousand_events_are_one_chain() {
 #[tokio::test]
 async fn postgres_keeps_the_attempts_contract() {
     let (sql, _server) = migrated().await;
-    contract::attempts(&SqlAttempts::new(sql)).await;
+    contract::attempts(&SqlAttempts(sql)).await;
+    let (sql, _server) = migrated().await;
+    contract::forgotten_attempts(&SqlAttempts(sql)).await;
+}
+
+#[tokio::test]
+async fn postgres_keeps_the_turns_contract() {
+    let (url, _server) = empty().await;
+    let (one, other) = (connect(&url).await.unwrap(), connect(&url).await.unwrap());
+    one.migrate().await.unwrap();
+    crate::keeps_the_turns_contract(&one, &other).await;
 }
 
 #[tokio::test]
