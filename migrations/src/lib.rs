@@ -15,6 +15,7 @@ mod m20261128_000008_mail;
 mod m20261128_000009_disabled;
 mod m20261128_000010_leaving;
 mod m20261128_000011_turns;
+mod m20261128_000012_invitations;
 
 /// All steps, oldest first.
 pub struct Migrator;
@@ -34,6 +35,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261128_000009_disabled::Migration),
             Box::new(m20261128_000010_leaving::Migration),
             Box::new(m20261128_000011_turns::Migration),
+            Box::new(m20261128_000012_invitations::Migration),
         ]
     }
 }

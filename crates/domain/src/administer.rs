@@ -1,13 +1,14 @@
 use std::sync::Arc;
+use std::time::Duration;
 
 use thiserror::Error;
 use time::OffsetDateTime;
 
 use crate::link::end_choosing;
-use crate::ports::{AddUserError, Links, Sessions, Users};
+use crate::ports::{AddUserError, Invitations, Links, Sessions, Users};
 use crate::{
-    Browser, Email, EmailAddress, EventKind, Letter, LetterKind, Link, LinkToken, Notices, Outage,
-    Purpose, Session, SessionId, Throttle, User, UserId, Username,
+    Browser, Email, EmailAddress, EventKind, Invitation, Letter, LetterKind, Link, LinkId,
+    LinkToken, Notices, Outage, Purpose, Session, SessionId, Throttle, User, UserId, Username,
 };
 
 /// Looking after other people's accounts, by whoever runs the site. Nobody's password is ever set, or seen.
@@ -20,6 +21,8 @@ pub struct Administer {
     pub sessions: Arc<dyn Sessions>,
     /// The links that are handed over.
     pub links: Arc<dyn Links>,
+    /// The invitations that are.
+    pub invitations: Arc<dyn Invitations>,
     /// The addresses, and what sends links there.
     pub notices: Notices,
     /// Where changes are noted, and the time.
@@ -168,6 +171,52 @@ impl Administer {
         Ok(WayIn::Mail(to))
     }
 
+    /// Makes an invitation that is good for `lasts`, and the token for its link.
+    ///
+    /// # Errors
+    /// [`Outage`].
+    pub async fn invite(&self, lasts: Duration) -> Result<(LinkId, Invitation, LinkToken), Outage> {
+        let token = LinkToken::random()?;
+        let id = token.id(Purpose::Join);
+        let since = self.now();
+        let invitation = Invitation {
+            since,
+            expires: since + lasts,
+        };
+        self.invitations.add(id, &invitation).await?;
+        self.note_invitation(EventKind::InvitationCreated, id);
+        Ok((id, invitation, token))
+    }
+
+    /// The invitations that are still good, the oldest first.
+    ///
+    /// # Errors
+    /// [`Outage`].
+    pub async fn invitations(&self) -> Result<Vec<(LinkId, Invitation)>, Outage> {
+        let now = self.now();
+        let mut invitations = self.invitations.list().await?;
+        invitations.retain(|(_, invitation)| now < invitation.expires);
+        Ok(invitations)
+    }
+
+    /// Ends an invitation; `false`: it was not there any more.
+    ///
+    /// # Errors
+    /// [`Outage`] when it may still be good.
+    pub async fn end_invitation(&self, id: LinkId) -> Result<bool, Outage> {
+        let is_ended = self.invitations.end(id).await?;
+        if is_ended {
+            self.note_invitation(EventKind::InvitationEnded, id);
+        }
+        Ok(is_ended)
+    }
+
+    fn note_invitation(&self, kind: EventKind, id: LinkId) {
+        let event = self.throttle.event(kind, None, &Browser::default());
+        let facts = [("invitation", id.handle())];
+        self.throttle.events.record(event.with(facts));
+    }
+
     async fn hand_over(&self, user: UserId, purpose: Purpose) -> Result<WayIn, Outage> {
         let token = LinkToken::random()?;
         let now = self.now();
@@ -201,7 +250,7 @@ mod tests {
     use super::*;
     use crate::PasswordHash;
     use crate::notices::testing::silent;
-    use crate::ports::{Events, MockEvents, MockLinks, MockSessions, MockUsers};
+    use crate::ports::{Events, MockEvents, MockInvitations, MockLinks, MockSessions, MockUsers};
     use crate::throttle::testing::{granting, throttle};
     use mockall::Sequence;
     use time::macros::datetime;
@@ -239,6 +288,7 @@ mod tests {
             users: Arc::new(users),
             sessions: Arc::new(sessions),
             links: Arc::new(links),
+            invitations: Arc::new(MockInvitations::new()),
             notices: silent(),
             throttle: throttle(granting(), events),
         }

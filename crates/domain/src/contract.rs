@@ -8,6 +8,7 @@
 
 mod attempts;
 mod clean_up;
+mod invitations;
 mod mail;
 
 use std::cell::Cell;
@@ -27,6 +28,7 @@ use crate::{
 
 pub use attempts::{attempts, forgotten_attempts};
 pub use clean_up::{expired_sessions, turns};
+pub use invitations::invitations;
 pub use mail::{emails, links, outbox};
 
 const NOW: OffsetDateTime = datetime!(2026-11-23 12:00 UTC);

@@ -77,6 +77,10 @@ pub enum EventKind {
     UserDisabled,
     /// An administrator lets the owner of an account in again.
     UserEnabled,
+    /// An administrator made an invitation.
+    InvitationCreated,
+    /// An administrator ended an invitation before it was used.
+    InvitationEnded,
     /// An administrator took an account's password away.
     PasswordRevoked,
     /// The owner of an account wants it to go.
@@ -105,7 +109,7 @@ pub enum EventKind {
 
 impl EventKind {
     /// All of them.
-    pub const ALL: [Self; 32] = [
+    pub const ALL: [Self; 34] = [
         Self::LoginSucceeded,
         Self::LoginSucceededAfterFailures,
         Self::LoginFailed,
@@ -126,6 +130,8 @@ impl EventKind {
         Self::UserCreated,
         Self::UserDisabled,
         Self::UserEnabled,
+        Self::InvitationCreated,
+        Self::InvitationEnded,
         Self::PasswordRevoked,
         Self::DeletionAsked,
         Self::DeletionUndone,
@@ -168,6 +174,8 @@ impl EventKind {
             Self::UserCreated => "user_created",
             Self::UserDisabled => "user_disabled",
             Self::UserEnabled => "user_enabled",
+            Self::InvitationCreated => "invitation_created",
+            Self::InvitationEnded => "invitation_ended",
             Self::PasswordRevoked => "authn_password_revoked",
             Self::DeletionAsked => "user_deletion_asked",
             Self::DeletionUndone => "user_deletion_undone",

@@ -5,7 +5,7 @@ use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 
 use crate::ports::Links;
-use crate::{EmailAddress, Outage, Secret, UserId};
+use crate::{EmailAddress, Invitation, Outage, Secret, UserId};
 
 /// What a link in a mail is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -20,16 +20,19 @@ pub enum Purpose {
     NotMe,
     /// Lets whom an administrator made an account for choose its password.
     Invite,
+    /// Lets whoever was invited make an account: see [`Invitation`](crate::Invitation). No [`Link`] is for this.
+    Join,
 }
 
 impl Purpose {
     /// All of them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Verify,
         Self::Reset,
         Self::Undo,
         Self::NotMe,
         Self::Invite,
+        Self::Join,
     ];
 
     /// As it stands in a link's address, and in a store.
@@ -40,6 +43,7 @@ impl Purpose {
             Self::Undo => "undo",
             Self::NotMe => "not-me",
             Self::Invite => "invite",
+            Self::Join => "join",
         }
     }
 
@@ -57,6 +61,7 @@ impl Purpose {
             Self::Verify => Duration::from_hours(24),
             Self::Reset => Duration::from_mins(30),
             Self::Undo | Self::NotMe | Self::Invite => Duration::from_hours(7 * 24),
+            Self::Join => Invitation::LASTS,
         }
     }
 }
@@ -106,6 +111,13 @@ impl LinkToken {
 /// A link's name in a store: a digest of its token, which does not lead back to it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct LinkId(pub [u8; 32]);
+
+impl LinkId {
+    /// What an administrator names it by: the digest in hexadecimal.
+    pub fn handle(&self) -> String {
+        self.0.map(|byte| format!("{byte:02x}")).concat()
+    }
+}
 
 impl fmt::Debug for LinkId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -8,9 +8,9 @@ use thiserror::Error;
 use time::OffsetDateTime;
 
 use crate::{
-    Bucket, Claim, Email, EmailAddress, Event, EventKind, Letter, LetterId, Limit, Link, LinkId,
-    Mail, Password, PasswordHash, Purpose, Session, SessionId, User, UserId, Username, Visit,
-    Waiting,
+    Bucket, Claim, Email, EmailAddress, Event, EventKind, Invitation, Letter, LetterId, Limit,
+    Link, LinkId, Mail, Password, PasswordHash, Purpose, Session, SessionId, User, UserId,
+    Username, Visit, Waiting,
 };
 
 /// The outside did not answer. Callers can only give up: nothing in here is about the visitor, so nothing in here is
@@ -71,6 +71,20 @@ pub trait KnownPasswords: Send + Sync {
     fn contains(&self, password: &Password) -> Result<bool, Outage>;
 }
 
+/// Why [`Users::join`] kept nothing.
+#[derive(Debug, Error)]
+pub enum JoinError {
+    /// The invitation was used, ended, or never was.
+    #[error("there is no such invitation")]
+    NotInvited,
+    /// Another account has the username.
+    #[error("the username is taken")]
+    UsernameTaken,
+    /// The store cannot be reached.
+    #[error(transparent)]
+    Outage(#[from] Outage),
+}
+
 /// The accounts.
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 #[async_trait]
@@ -93,6 +107,13 @@ pub trait Users: Send + Sync {
     /// # Errors
     /// [`AddUserError`].
     async fn add(&self, user: &User) -> Result<(), AddUserError>;
+
+    /// The same, and uses an invitation up for it, in one step: of any number who come with one, one gets an account. It
+    /// stays good where the username is taken.
+    ///
+    /// # Errors
+    /// [`JoinError`].
+    async fn join(&self, user: &User, invitation: LinkId) -> Result<(), JoinError>;
 
     /// Makes `visit` the last login, and what was the last login the one before. Nothing happens when the account is
     /// gone.
@@ -326,6 +347,36 @@ pub trait Links: Send + Sync {
     /// # Errors
     /// [`Outage`] when any of them may still be there.
     async fn end(&self, user: UserId, purpose: Purpose) -> Result<(), Outage>;
+}
+
+/// The invitations that are good for an account each. What is stored invites nobody: a [`LinkId`] is the digest of the token in the
+/// link. [`Users::join`] uses one up.
+#[cfg_attr(any(test, feature = "testing"), mockall::automock)]
+#[async_trait]
+pub trait Invitations: Send + Sync {
+    /// Keeps an invitation.
+    ///
+    /// # Errors
+    /// [`Outage`] when the store cannot be reached.
+    async fn add(&self, id: LinkId, invitation: &Invitation) -> Result<(), Outage>;
+
+    /// `None` when there is none, or it was used. One that has expired may still be there.
+    ///
+    /// # Errors
+    /// [`Outage`] when the store cannot be reached.
+    async fn find(&self, id: LinkId) -> Result<Option<Invitation>, Outage>;
+
+    /// All of them, the oldest first; those that have expired may still be among them.
+    ///
+    /// # Errors
+    /// [`Outage`] when the store cannot be reached.
+    async fn list(&self) -> Result<Vec<(LinkId, Invitation)>, Outage>;
+
+    /// Ends one before it was used; `false`: it was not there.
+    ///
+    /// # Errors
+    /// [`Outage`] when it may still be there.
+    async fn end(&self, id: LinkId) -> Result<bool, Outage>;
 }
 
 /// Something that is kept for a time only.

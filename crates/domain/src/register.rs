@@ -3,16 +3,19 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use crate::ports::{AddUserError, Clock, Events, Passwords, Users};
+use crate::ports::{AddUserError, Clock, Events, Invitations, JoinError, Passwords, Users};
 use crate::{
-    Browser, EmailAddress, EventKind, NewPassword, NewSession, Outage, OwnEmails, Permit, SignIn,
-    Throttle, Throttled, User, UserId, Username,
+    Admission, Browser, EmailAddress, EventKind, Invitation, LinkToken, NewPassword, NewSession,
+    Outage, OwnEmails, Permit, Purpose, Registration, SignIn, Throttle, Throttled, User, UserId,
+    Username,
 };
 
 /// Making an account, and signing its owner in.
 pub struct Register {
-    /// Whether strangers may register at all.
-    pub open: bool,
+    /// Who may register.
+    pub mode: Registration,
+    /// The invitations, where they are needed.
+    pub invitations: Arc<dyn Invitations>,
     /// The accounts.
     pub users: Arc<dyn Users>,
     /// What hashes the password.
@@ -32,9 +35,15 @@ pub struct Register {
 /// Why there is no new account.
 #[derive(Debug, Error)]
 pub enum RegisterError {
-    /// Strangers may not register here.
+    /// Nobody may register here.
     #[error("Registration is closed.")]
     Closed,
+    /// Whoever registers here has to be invited.
+    #[error("Registration is by invitation.")]
+    NotInvited,
+    /// The invitation was used, withdrawn, is too old, or was none.
+    #[error("This invitation is not valid any more.")]
+    Gone,
     /// Too many accounts were asked for from there: for so long there is none.
     #[error("Too many new accounts were asked for from where you are.")]
     TooSoon(Duration),
@@ -49,15 +58,63 @@ pub enum RegisterError {
     Outage(#[from] Outage),
 }
 
+impl From<AddUserError> for RegisterError {
+    fn from(e: AddUserError) -> Self {
+        match e {
+            AddUserError::UsernameTaken => Self::UsernameTaken,
+            AddUserError::Outage(outage) => Self::Outage(outage),
+        }
+    }
+}
+
+impl From<JoinError> for RegisterError {
+    fn from(e: JoinError) -> Self {
+        match e {
+            JoinError::NotInvited => Self::Gone,
+            JoinError::UsernameTaken => Self::UsernameTaken,
+            JoinError::Outage(outage) => Self::Outage(outage),
+        }
+    }
+}
+
+/// A new account, whose owner is signed in.
+#[derive(Debug)]
+pub struct Registered {
+    /// The first session.
+    pub session: NewSession,
+    /// Whether a mail is on its way to the address that was given.
+    pub is_mailed: bool,
+}
+
 impl Register {
+    /// Whether somebody may make an account here, who may have an invitation. Looking uses none up.
+    ///
+    /// # Errors
+    /// [`RegisterError::Closed`], [`RegisterError::NotInvited`], [`RegisterError::Gone`], [`RegisterError::Outage`].
+    pub async fn admit(&self, token: Option<&LinkToken>) -> Result<Admission, RegisterError> {
+        let invitation = match self.mode {
+            Registration::Closed => return Err(RegisterError::Closed),
+            Registration::Open => None,
+            Registration::Invited => {
+                let id = token.ok_or(RegisterError::NotInvited)?.id(Purpose::Join);
+                let found = self.invitations.find(id).await?;
+                let is_good = |found: &Invitation| self.clock.now() < found.expires;
+                found.filter(is_good).ok_or(RegisterError::Gone)?;
+                Some(id)
+            }
+        };
+        Ok(Admission { invitation })
+    }
+
     /// Lets somebody ask for an account, which costs work: judging the password, and hashing it.
     ///
     /// # Errors
-    /// [`RegisterError::Closed`], [`RegisterError::TooSoon`], [`RegisterError::Outage`].
-    pub async fn permit(&self, browser: &Browser) -> Result<Permit, RegisterError> {
-        if !self.open {
-            return Err(RegisterError::Closed);
-        }
+    /// [`RegisterError::TooSoon`], [`RegisterError::Outage`].
+    pub async fn permit(
+        &self,
+        _admission: &Admission,
+        browser: &Browser,
+    ) -> Result<Permit, RegisterError> {
         self.throttle.permit(browser).await.map_err(|e| match e {
             Throttled::TooSoon(wait) => RegisterError::TooSoon(wait),
             // There is no such limit.
@@ -72,12 +129,13 @@ impl Register {
     /// [`RegisterError`]; no hash is spent on a name that is taken already.
     pub async fn attempt(
         &self,
+        admission: Admission,
         _permit: Permit,
         username: Username,
         email: Option<EmailAddress>,
         password: NewPassword,
         browser: &Browser,
-    ) -> Result<NewSession, RegisterError> {
+    ) -> Result<Registered, RegisterError> {
         if self.users.find_by_username(&username).await?.is_some() {
             return Err(RegisterError::UsernameTaken);
         }
@@ -103,20 +161,21 @@ impl Register {
             disabled: None,
             leaves: None,
         };
-        match self.users.add(&user).await {
-            Ok(()) => {
-                let event = browser.event(EventKind::UserCreated, user.since, Some(user.id));
-                self.events.record(event);
-                self.throttle.begin(&user.username).await;
-                if let Some(email) = email {
-                    // It cannot be there already. The account is: whoever made it sees on its page that the address is missing.
-                    let _ = self.emails.keep(user.id, &email, browser).await;
-                }
-                Ok(self.sign_in.start(user.id, browser).await?)
-            }
-            Err(AddUserError::UsernameTaken) => Err(RegisterError::UsernameTaken),
-            Err(AddUserError::Outage(outage)) => Err(outage.into()),
+        match admission.invitation {
+            None => self.users.add(&user).await?,
+            Some(invitation) => self.users.join(&user, invitation).await?,
         }
+        let event = browser.event(EventKind::UserCreated, user.since, Some(user.id));
+        let invitation = admission.invitation.map(|id| ("invitation", id.handle()));
+        self.events.record(event.with(invitation));
+        self.throttle.begin(&user.username).await;
+        let is_mailed = match email {
+            // It cannot be there already. The account is: whoever made it sees on its page that the address is missing.
+            Some(email) => self.emails.keep(user.id, &email, browser).await.is_ok(),
+            None => false,
+        };
+        let session = self.sign_in.start(user.id, browser).await?;
+        Ok(Registered { session, is_mailed })
     }
 }
 
@@ -124,9 +183,12 @@ impl Register {
 mod tests {
     use super::*;
     use crate::notices::testing::silent;
-    use crate::ports::{MockClock, MockEvents, MockLinks, MockPasswords, MockSessions, MockUsers};
+    use crate::ports::{
+        MockClock, MockEvents, MockInvitations, MockLinks, MockPasswords, MockSessions, MockUsers,
+    };
     use crate::throttle::testing::{granting, throttle};
     use crate::{Password, PasswordHash, SessionLimits};
+    use time::OffsetDateTime;
     use time::macros::datetime;
 
     fn register(users: MockUsers, passwords: MockPasswords, sessions: MockSessions) -> Register {
@@ -140,7 +202,8 @@ mod tests {
         events.expect_record().return_const(());
         let events: Arc<dyn Events> = Arc::new(events);
         Register {
-            open: true,
+            mode: Registration::Open,
+            invitations: Arc::new(MockInvitations::new()),
             users: Arc::clone(&users),
             passwords: Arc::new(passwords),
             emails: OwnEmails {
@@ -166,12 +229,27 @@ mod tests {
         }
     }
 
-    async fn attempt(register: &Register) -> Result<NewSession, RegisterError> {
+    async fn attempt(register: &Register) -> Result<Registered, RegisterError> {
+        attempt_with(register, None).await
+    }
+
+    async fn attempt_with(
+        register: &Register,
+        token: Option<&LinkToken>,
+    ) -> Result<Registered, RegisterError> {
         let username = Username::parse("ada").unwrap();
         let password = NewPassword(Password::parse("correct horse battery").unwrap());
-        let permit = register.permit(&Browser::default()).await?;
+        let admission = register.admit(token).await?;
+        let permit = register.permit(&admission, &Browser::default()).await?;
         register
-            .attempt(permit, username, None, password, &Browser::default())
+            .attempt(
+                admission,
+                permit,
+                username,
+                None,
+                password,
+                &Browser::default(),
+            )
             .await
     }
 
@@ -247,8 +325,67 @@ mod tests {
     #[tokio::test]
     async fn closed_is_closed() {
         let mut register = register(MockUsers::new(), MockPasswords::new(), MockSessions::new());
-        register.open = false;
-        let outcome = attempt(&register).await;
+        register.mode = Registration::Closed;
+        // An invitation from before opens nothing.
+        let token = LinkToken::random().unwrap();
+        let outcome = attempt_with(&register, Some(&token)).await;
         assert!(matches!(outcome, Err(RegisterError::Closed)));
+    }
+
+    fn by_invitation(
+        users: MockUsers,
+        passwords: MockPasswords,
+        expires: OffsetDateTime,
+    ) -> Register {
+        let mut sessions = MockSessions::new();
+        sessions.expect_start().returning(|_, _| Ok(()));
+        let mut register = register(users, passwords, sessions);
+        let mut invitations = MockInvitations::new();
+        invitations.expect_find().returning(move |_| {
+            let since = datetime!(2026-11-20 12:00 UTC);
+            Ok(Some(Invitation { since, expires }))
+        });
+        register.mode = Registration::Invited;
+        register.invitations = Arc::new(invitations);
+        register
+    }
+
+    #[tokio::test]
+    async fn an_invitation_is_used_up_by_the_account() {
+        let token = LinkToken::random().unwrap();
+        let id = token.id(Purpose::Join);
+        let mut users = nobody();
+        users
+            .expect_join()
+            .withf(move |user, invitation| user.username.as_str() == "ada" && *invitation == id)
+            .once()
+            .return_once(|_, _| Ok(()));
+        users.expect_record_login().return_once(|_, _| Ok(()));
+        let register = by_invitation(users, hashing(), datetime!(2026-11-23 12:00:01 UTC));
+        assert!(attempt_with(&register, Some(&token)).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn without_an_invitation_that_is_good_no_work_is_done() {
+        let token = LinkToken::random().unwrap();
+        let expired = datetime!(2026-11-23 12:00 UTC);
+        let register = by_invitation(MockUsers::new(), MockPasswords::new(), expired);
+        let outcome = attempt_with(&register, Some(&token)).await;
+        assert!(matches!(outcome, Err(RegisterError::Gone)));
+        let outcome = attempt_with(&register, None).await;
+        assert!(matches!(outcome, Err(RegisterError::NotInvited)));
+    }
+
+    #[tokio::test]
+    async fn who_is_second_with_an_invitation_gets_nothing() {
+        let token = LinkToken::random().unwrap();
+        let mut users = nobody();
+        users
+            .expect_join()
+            .once()
+            .return_once(|_, _| Err(JoinError::NotInvited));
+        let register = by_invitation(users, hashing(), datetime!(2026-11-23 12:00:01 UTC));
+        let outcome = attempt_with(&register, Some(&token)).await;
+        assert!(matches!(outcome, Err(RegisterError::Gone)));
     }
 }

@@ -9,6 +9,7 @@ mod events;
 pub mod flask;
 #[cfg(feature = "testing")]
 mod fresh;
+mod invitations;
 mod links;
 mod outbox;
 mod place;
@@ -40,6 +41,7 @@ pub use emails::SqlEmails;
 pub use events::{SqlEvents, SqlEventsKeptFor};
 #[cfg(feature = "testing")]
 pub use fresh::create_database;
+pub use invitations::SqlInvitations;
 pub use links::SqlLinks;
 pub use outbox::SqlOutbox;
 pub use place::Place;

@@ -8,12 +8,14 @@ use sea_orm::{
 };
 use time::OffsetDateTime;
 use uuid::Uuid;
-use vestibule_domain::ports::{AddUserError, Expiring, Users};
-use vestibule_domain::{Leave, Letter, Outage, PasswordHash, User, UserId, Username, Visit};
+use vestibule_domain::ports::{AddUserError, Expiring, JoinError, Users};
+use vestibule_domain::{
+    Leave, Letter, LinkId, Outage, PasswordHash, User, UserId, Username, Visit,
+};
 
 use crate::entity::reserved_name;
 use crate::entity::user::{ActiveModel, Column, Entity, Model};
-use crate::{Sql, events, outbox};
+use crate::{Sql, events, invitations, outbox};
 
 /// [`Users`] in a SQL database.
 pub struct SqlUsers(pub Sql);
@@ -40,28 +42,36 @@ impl Users for SqlUsers {
     }
 
     async fn add(&self, user: &User) -> Result<(), AddUserError> {
-        let (last_login_at, last_login_from) = columns(user.last_login.as_ref());
-        let (previous_login_at, previous_login_from) = columns(user.previous_login.as_ref());
-        let row = ActiveModel {
-            id: Set(user.id.0),
-            username: Set(user.username.as_str().to_owned()),
-            password_hash: Set(text(user.password.clone())),
-            created_at: Set(user.since),
-            last_login_at: Set(last_login_at),
-            last_login_from: Set(last_login_from),
-            previous_login_at: Set(previous_login_at),
-            previous_login_from: Set(previous_login_from),
-            disabled_at: Set(user.disabled),
-            leaves_at: Set(user.leaves),
-        };
-        match self.0.answer(self.insert(row, user)).await {
+        let added = self.0.answer(async {
+            let transaction = self.0.begin().await?;
+            if !insert(&transaction, user).await? {
+                return Ok(false);
+            }
+            transaction.commit().await?;
+            Ok(true)
+        });
+        match added.await {
             Ok(true) => Ok(()),
             Ok(false) => Err(AddUserError::UsernameTaken),
-            Err(e) if matches!(e.sql_err(), Some(SqlErr::UniqueConstraintViolation(_))) => {
-                Err(AddUserError::UsernameTaken)
-            }
             Err(e) => Err(Outage::during("adding a user")(e).into()),
         }
+    }
+
+    async fn join(&self, user: &User, invitation: LinkId) -> Result<(), JoinError> {
+        let joined = self.0.answer(async {
+            let transaction = self.0.begin().await?;
+            if !invitations::use_up(&transaction, invitation).await? {
+                return Ok(Err(JoinError::NotInvited));
+            }
+            if !insert(&transaction, user).await? {
+                return Ok(Err(JoinError::UsernameTaken));
+            }
+            transaction.commit().await?;
+            Ok(Ok(()))
+        });
+        joined
+            .await
+            .map_err(Outage::during("adding a user who was invited"))?
     }
 
     async fn record_login(&self, id: UserId, visit: &Visit) -> Result<(), Outage> {
@@ -233,18 +243,6 @@ impl Expiring for SqlUsers {
 
 impl SqlUsers {
     /// `false`: the name is not to be had yet.
-    async fn insert(&self, row: ActiveModel, user: &User) -> Result<bool, DbErr> {
-        let transaction = self.0.begin().await?;
-        // The name first: whoever is about to reserve it is waited for.
-        row.insert(&transaction).await?;
-        if is_reserved(&transaction, &user.username, user.since).await? {
-            return Ok(false);
-        }
-        transaction.commit().await?;
-        Ok(true)
-    }
-
-    /// `false`: the name is not to be had yet.
     async fn give_name(
         &self,
         id: UserId,
@@ -354,6 +352,33 @@ impl SqlUsers {
         transaction.commit().await?;
         Ok(true)
     }
+}
+
+/// `false`: the name is not to be had, and the transaction not to be committed.
+async fn insert(transaction: &impl ConnectionTrait, user: &User) -> Result<bool, DbErr> {
+    let (last_login_at, last_login_from) = columns(user.last_login.as_ref());
+    let (previous_login_at, previous_login_from) = columns(user.previous_login.as_ref());
+    let row = ActiveModel {
+        id: Set(user.id.0),
+        username: Set(user.username.as_str().to_owned()),
+        password_hash: Set(text(user.password.clone())),
+        created_at: Set(user.since),
+        last_login_at: Set(last_login_at),
+        last_login_from: Set(last_login_from),
+        previous_login_at: Set(previous_login_at),
+        previous_login_from: Set(previous_login_from),
+        disabled_at: Set(user.disabled),
+        leaves_at: Set(user.leaves),
+    };
+    // The name first: whoever is about to reserve it is waited for.
+    match row.insert(transaction).await {
+        Ok(_) => {}
+        Err(e) if matches!(e.sql_err(), Some(SqlErr::UniqueConstraintViolation(_))) => {
+            return Ok(false);
+        }
+        Err(e) => return Err(e),
+    }
+    Ok(!is_reserved(transaction, &user.username, user.since).await?)
 }
 
 /// Whether nobody may have a name yet. One that was reserved until before is so no more.

@@ -8,8 +8,8 @@ use tempfile::TempDir;
 use vestibule_domain::ports::{AddUserError, Backend, Sessions, Users};
 use vestibule_domain::{Outage, contract};
 use vestibule_sql::{
-    Options, Sql, SqlAttempts, SqlEmails, SqlLinks, SqlOutbox, SqlSessions, SqlTurns, SqlUsers,
-    pending_migrations,
+    Options, Sql, SqlAttempts, SqlEmails, SqlInvitations, SqlLinks, SqlOutbox, SqlSessions,
+    SqlTurns, SqlUsers, pending_migrations,
 };
 
 #[cfg(feature = "servers")]
@@ -75,6 +75,18 @@ async fn sqlite_keeps_the_attempts_contract() {
         contract::attempts(&SqlAttempts(sql)).await;
     }
     contract::forgotten_attempts(&SqlAttempts(memory().await)).await;
+}
+
+#[tokio::test]
+async fn sqlite_keeps_the_invitations_contract() {
+    let (on_disk, _folder) = file().await;
+    for sql in [memory().await, on_disk] {
+        keeps_the_invitations_contract(sql).await;
+    }
+}
+
+async fn keeps_the_invitations_contract(sql: Sql) {
+    contract::invitations(&SqlUsers(sql.clone()), &SqlInvitations(sql)).await;
 }
 
 #[tokio::test]

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use rocket::{Build, Rocket};
 use vestibule_domain::ports::{
-    Attempts, Clock, Emails, Events, History, Links, Mailer, Outbox, Passwords, Sessions, Users,
+    Attempts, Clock, Emails, Events, History, Invitations, Links, Mailer, Outbox, Passwords,
+    Sessions, Users,
 };
 use vestibule_domain::{
     ChangePassword, ChangeUsername, Disown, Export, Leave, Login, Logout, Notices, OwnEmails,
@@ -12,7 +13,6 @@ use vestibule_domain::{
 };
 
 use crate::Config;
-use crate::config::Mode;
 
 /// An adapter for each port that acts need.
 pub(crate) struct Parts {
@@ -21,6 +21,7 @@ pub(crate) struct Parts {
     pub(crate) passwords: Arc<dyn Passwords>,
     pub(crate) emails: Arc<dyn Emails>,
     pub(crate) links: Arc<dyn Links>,
+    pub(crate) invitations: Arc<dyn Invitations>,
     pub(crate) outbox: Arc<dyn Outbox>,
     pub(crate) mailer: Arc<dyn Mailer>,
     pub(crate) attempts: Arc<dyn Attempts>,
@@ -67,7 +68,8 @@ impl Parts {
                 sign_in: sign_in(),
             })
             .manage(Register {
-                open: config.registration.mode == Mode::Open,
+                mode: config.registration.mode,
+                invitations: Arc::clone(&self.invitations),
                 users: Arc::clone(&self.users),
                 passwords: Arc::clone(&self.passwords),
                 emails: own_emails(),

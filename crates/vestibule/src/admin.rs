@@ -12,11 +12,13 @@ use time::format_description::well_known::Rfc3339;
 use tokio::time::timeout;
 use vestibule_domain::ports::{Clock, Events};
 use vestibule_domain::{
-    Account, Administer, Leave, NotAUsername, NotInvited, Notices, Outage, Session, SessionId,
-    Throttle, User, Username, Visit, WayIn,
+    Account, Administer, Invitation, Leave, LinkId, LinkToken, NotAUsername, NotInvited, Notices,
+    Outage, Purpose, Registration, Session, SessionId, Throttle, User, Username, Visit, WayIn,
 };
 use vestibule_redis::RedisSessions;
-use vestibule_sql::{Place, SqlEmails, SqlEvents, SqlLinks, SqlOutbox, SqlSessions, SqlUsers};
+use vestibule_sql::{
+    Place, SqlEmails, SqlEvents, SqlInvitations, SqlLinks, SqlOutbox, SqlSessions, SqlUsers,
+};
 
 use crate::stores::{database, pending_migrations, place, redis};
 use crate::{BadConfig, Config, Recorder, SystemClock, attempts};
@@ -105,6 +107,38 @@ pub enum SessionCommand {
     },
 }
 
+/// Invitations, where `registration.mode` is `invite`.
+#[derive(Subcommand)]
+pub enum InvitationCommand {
+    /// Print a link by which somebody makes an account, under a name of their choice; good once
+    Add {
+        /// How long it is good, from 1m to 90d
+        #[arg(long, value_name = "TIME", default_value = "7d", value_parser = lasts)]
+        expires_in: Duration,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// List those that are still good
+    List {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// End one before it is used
+    End {
+        /// Which, as `invitation list` names it; so much of it as tells it from the others
+        invitation: String,
+    },
+}
+
+fn lasts(text: &str) -> Result<Duration, String> {
+    let any = Duration::from_mins(1)..=Duration::from_hours(90 * 24);
+    let time = humantime::parse_duration(text).ok();
+    time.filter(|time| any.contains(time))
+        .ok_or_else(|| "a time from 1m to 90d is expected, such as 12h".to_owned())
+}
+
 /// Why nothing was done.
 #[derive(Debug, Error)]
 pub enum AdminFailed {
@@ -123,6 +157,12 @@ pub enum AdminFailed {
     /// None of the account's sessions begins so, or more than one does.
     #[error("{0} sessions of {1} begin so: see `vestibule session list {1}`")]
     NotOneSession(usize, Username),
+    /// None of the invitations begins so, or more than one does.
+    #[error("{0} invitations begin so: see `vestibule invitation list`")]
+    NotOneInvitation(usize),
+    /// Nobody could use one.
+    #[error("nobody needs an invitation: registration.mode is not invite")]
+    NotByInvitation,
     /// What cannot be undone was not said twice.
     #[error("--confirm is not {0}: nothing was deleted")]
     NotConfirmed(Username),
@@ -166,6 +206,7 @@ impl Office {
             administer: Administer {
                 users: Arc::new(SqlUsers(sql.clone())),
                 links: Arc::new(SqlLinks(sql.clone())),
+                invitations: Arc::new(SqlInvitations(sql.clone())),
                 notices: Notices {
                     rule: config.accounts.email,
                     emails: Arc::new(SqlEmails(sql.clone())),
@@ -232,6 +273,11 @@ impl Office {
         }
     }
 
+    fn link(&self, purpose: Purpose, token: &LinkToken) -> String {
+        let url = &self.site_url;
+        format!("{url}/link/{}/{}", purpose.as_str(), token.expose())
+    }
+
     fn way_in(&self, username: &Username, way: &WayIn, as_json: bool) -> String {
         match way {
             WayIn::Mail(to) if as_json => line(&json!({
@@ -239,8 +285,7 @@ impl Office {
             })),
             WayIn::Mail(to) => format!("A link for a new password is on its way to {to}.\n"),
             WayIn::Link(purpose, token) => {
-                let url = &self.site_url;
-                let link = format!("{url}/link/{}/{}", purpose.as_str(), token.expose());
+                let link = self.link(*purpose, token);
                 if as_json {
                     return line(&json!({ "username": username.as_str(), "link": link }));
                 }
@@ -349,6 +394,78 @@ pub async fn session(config: &Config, command: SessionCommand) -> Result<String,
     Ok(told)
 }
 
+/// The same for a command about invitations.
+///
+/// # Errors
+/// [`AdminFailed`].
+pub async fn invitation(
+    config: &Config,
+    command: InvitationCommand,
+) -> Result<String, AdminFailed> {
+    let office = Office::open(config).await?;
+    let administer = &office.administer;
+    let told = match command {
+        InvitationCommand::Add { .. } if config.registration.mode != Registration::Invited => {
+            return Err(AdminFailed::NotByInvitation);
+        }
+        InvitationCommand::Add { expires_in, json } => {
+            let (id, invitation, token) = administer.invite(expires_in).await?;
+            let link = office.link(Purpose::Join, &token);
+            if json {
+                let mut value = invitation_json(&(id, invitation));
+                value["link"] = link.into();
+                line(&value)
+            } else {
+                let until = moment(invitation.expires);
+                format!(
+                    "Hand this link to one person. It is good for one account, until {until}:\n{link}\n"
+                )
+            }
+        }
+        InvitationCommand::List { json } => {
+            let invitations = administer.invitations().await?;
+            if json {
+                line(&Value::Array(
+                    invitations.iter().map(invitation_json).collect(),
+                ))
+            } else {
+                let rows = invitations.iter().map(|(id, invitation)| {
+                    [
+                        id.handle()[..SHOWN].to_owned(),
+                        moment(invitation.since),
+                        moment(invitation.expires),
+                    ]
+                });
+                table(["INVITATION", "MADE", "EXPIRES"], rows)
+            }
+        }
+        InvitationCommand::End { invitation } => {
+            let invitations = administer.invitations().await?;
+            let begin_so = |(id, _): &&(LinkId, Invitation)| {
+                !invitation.is_empty() && id.handle().starts_with(&invitation)
+            };
+            let named: Vec<_> = invitations.iter().filter(begin_so).collect();
+            let [(id, _)] = named[..] else {
+                return Err(AdminFailed::NotOneInvitation(named.len()));
+            };
+            if !administer.end_invitation(*id).await? {
+                return Err(AdminFailed::NotOneInvitation(0));
+            }
+            "The invitation is over.\n".to_owned()
+        }
+    };
+    office.close().await;
+    Ok(told)
+}
+
+fn invitation_json((id, invitation): &(LinkId, Invitation)) -> Value {
+    json!({
+        "id": id.handle(),
+        "created_at": moment(invitation.since),
+        "expires_at": moment(invitation.expires),
+    })
+}
+
 fn list_of_users(users: &[User], as_json: bool) -> String {
     if as_json {
         return line(&Value::Array(users.iter().map(user_json).collect()));
@@ -394,8 +511,7 @@ fn account_text(account: &Account) -> String {
 fn table_of_sessions(sessions: &[(SessionId, Session)]) -> String {
     let rows = sessions.iter().map(|(id, session)| {
         [
-            // As long as nobody mistakes.
-            id.handle()[..12].to_owned(),
+            id.handle()[..SHOWN].to_owned(),
             session.agent.clone().unwrap_or_else(|| "-".to_owned()),
             session
                 .from
@@ -406,6 +522,9 @@ fn table_of_sessions(sessions: &[(SessionId, Session)]) -> String {
     });
     table(["SESSION", "BROWSER", "FROM", "STARTED", "LAST USED"], rows)
 }
+
+/// How much of a handle is shown: so much that nobody mistakes it.
+const SHOWN: usize = 12;
 
 /// Columns as wide as their widest cell.
 fn table<const N: usize>(head: [&str; N], rows: impl Iterator<Item = [String; N]>) -> String {

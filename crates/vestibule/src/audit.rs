@@ -150,6 +150,8 @@ fn in_words(kind: EventKind) -> &'static str {
         EventKind::UserCreated => "An account was made",
         EventKind::UserDisabled => "An administrator disabled the account",
         EventKind::UserEnabled => "An administrator enabled the account again",
+        EventKind::InvitationCreated => "An administrator made an invitation",
+        EventKind::InvitationEnded => "An administrator ended an invitation",
         EventKind::PasswordRevoked => "An administrator took the account's password away",
         EventKind::DeletionAsked => "The account's owner wants it deleted",
         EventKind::DeletionUndone => "The account's owner wants it to stay after all",

@@ -9,7 +9,8 @@ use tracing::{info, warn};
 use vestibule_domain::ports::{Clock, Expiring};
 use vestibule_domain::{CleanUp, Leave};
 use vestibule_sql::{
-    Sql, SqlAttempts, SqlEvents, SqlEventsKeptFor, SqlLinks, SqlSessions, SqlTurns, SqlUsers,
+    Sql, SqlAttempts, SqlEvents, SqlEventsKeptFor, SqlInvitations, SqlLinks, SqlSessions, SqlTurns,
+    SqlUsers,
 };
 
 use crate::Config;
@@ -26,6 +27,7 @@ pub(crate) fn clean_up(
 ) -> CleanUp {
     let mut kinds: Vec<Arc<dyn Expiring>> = vec![
         Arc::new(SqlLinks(sql.clone())),
+        Arc::new(SqlInvitations(sql.clone())),
         leave,
         Arc::new(SqlUsers(sql.clone())),
     ];

@@ -31,7 +31,7 @@ use crate::warnings;
 use self::keys::KEYS;
 pub use self::secrets::Secrets;
 pub use self::sections::{
-    Accounts, Database, Events, Format, Level, Log, Mail, Mode, Passwords, Registration, Server,
+    Accounts, Database, Events, Format, Level, Log, Mail, Passwords, Registration, Server,
     Sessions, Throttle,
 };
 

@@ -175,6 +175,8 @@ fn is_ordinary(kind: EventKind) -> bool {
             | EventKind::EmailRemoved
             | EventKind::UserCreated
             | EventKind::UserEnabled
+            | EventKind::InvitationCreated
+            | EventKind::InvitationEnded
             | EventKind::DeletionAsked
             | EventKind::DeletionUndone
             | EventKind::UserDeleted

@@ -35,7 +35,8 @@ use vestibule_domain::ports::{Attempts, Backend, Clock, Events};
 use vestibule_domain::{EmailRule, Outage, Ready};
 use vestibule_redis::{Redis, RedisAttempts, RedisSessions};
 use vestibule_sql::{
-    Place, Sql, SqlAttempts, SqlEmails, SqlEvents, SqlLinks, SqlOutbox, SqlSessions, SqlUsers,
+    Place, Sql, SqlAttempts, SqlEmails, SqlEvents, SqlInvitations, SqlLinks, SqlOutbox,
+    SqlSessions, SqlUsers,
 };
 use vestibule_web::{Judge, Keys, MethodAsSent, Pages, Proxies, Site};
 
@@ -82,6 +83,7 @@ pub async fn rocket(config: &Config, clock: Arc<dyn Clock>) -> Result<Rocket<Bui
         passwords,
         emails: Arc::new(SqlEmails(sql.clone())),
         links: Arc::new(SqlLinks(sql.clone())),
+        invitations: Arc::new(SqlInvitations(sql.clone())),
         outbox: Arc::new(SqlOutbox(sql.clone())),
         mailer,
         attempts: attempts.map_err(|e| unusable(config, &e))?,

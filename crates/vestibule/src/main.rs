@@ -12,7 +12,7 @@ use clap::{Parser, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 use secrecy::SecretString;
 use tracing::warn;
-use vestibule::admin::{self, AdminFailed, SessionCommand, UserCommand};
+use vestibule::admin::{self, AdminFailed, InvitationCommand, SessionCommand, UserCommand};
 use vestibule::import::{self, ImportFailed};
 use vestibule::mail::{self, TestFailed};
 use vestibule::unlock;
@@ -71,6 +71,9 @@ enum Command {
     /// Look after accounts
     #[command(subcommand)]
     User(UserCommand),
+    /// Look after invitations to make an account
+    #[command(subcommand)]
+    Invitation(InvitationCommand),
     /// Look after sessions
     #[command(subcommand)]
     Session(SessionCommand),
@@ -162,6 +165,7 @@ fn run(command: Command) -> anyhow::Result<()> {
             }
             Command::Import { flask } => import(&config, &flask).await,
             Command::User(command) => tell(admin::user(&config, command).await),
+            Command::Invitation(command) => tell(admin::invitation(&config, command).await),
             Command::Session(command) => tell(admin::session(&config, command).await),
             Command::Mail(Mail::Test { address }) => test_mail(&config, &address).await,
             Command::Unlock { username } => unlock(&config, &username).await,

@@ -7,29 +7,40 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::app::PASSWORD;
-use crate::http::Person;
+use crate::http::{Page, Person};
 use crate::server::{Server, program};
 
 /// A server, and whoever runs it.
-struct Operator {
-    server: Server,
+pub(crate) struct Operator {
+    pub(crate) server: Server,
     folder: TempDir,
+    variables: &'static [(&'static str, &'static str)],
 }
 
 impl Operator {
     fn new() -> Self {
-        let (server, folder) = Server::start_afresh(&[]);
-        Self { server, folder }
+        Self::with(&[])
+    }
+
+    /// Where these variables are set as well, for the server and for commands.
+    pub(crate) fn with(variables: &'static [(&'static str, &'static str)]) -> Self {
+        let (server, folder) = Server::start_afresh(variables);
+        Self {
+            server,
+            folder,
+            variables,
+        }
     }
 
     /// Runs a command beside the server; its exit code, and what it printed on standard output and error.
-    fn runs(&self, command: &str) -> (Option<i32>, String, String) {
+    pub(crate) fn runs(&self, command: &str) -> (Option<i32>, String, String) {
         let stores = crate::kept::urls(Some(self.folder.path()));
         let url = self.server.url.clone();
         let mut program = program(
             self.folder.path(),
             &[("VESTIBULE_SERVER__PUBLIC_URL", url.as_str())],
         );
+        program.envs(self.variables.iter().copied());
         if let Some((database, sessions)) = stores {
             program
                 .env("VESTIBULE_DATABASE__URL", database)
@@ -49,27 +60,40 @@ impl Operator {
     }
 
     /// The same, where it has to work.
-    fn says(&self, command: &str) -> String {
+    pub(crate) fn says(&self, command: &str) -> String {
         let (code, said, errors) = self.runs(command);
         assert_eq!(code, Some(0), "{command}: {errors}");
         said
     }
 
-    fn says_json(&self, command: &str) -> Value {
+    pub(crate) fn says_json(&self, command: &str) -> Value {
         let said = self.says(&format!("{command} --json"));
         assert_eq!(said.lines().count(), 1, "{said}");
         serde_json::from_str(&said).unwrap()
     }
 
+    /// What is kept of the request that `page` answers: a moment later it is.
+    pub(crate) fn explains(&self, page: &Page) -> String {
+        let begin = Instant::now();
+        loop {
+            let command = format!("explain {}", page.header("X-Request-Id"));
+            let (code, said, errors) = self.runs(&command);
+            if code == Some(0) {
+                return said;
+            }
+            assert!(begin.elapsed() < Duration::from_secs(20), "{errors}");
+        }
+    }
+
     /// The same, where it has to refuse.
-    fn is_told(&self, command: &str) -> String {
+    pub(crate) fn is_told(&self, command: &str) -> String {
         let (code, said, errors) = self.runs(command);
         assert_eq!((code, said.as_str()), (Some(1), ""), "{command}: {errors}");
         assert_eq!(errors.lines().count(), 1, "{errors}");
         errors
     }
 
-    fn visitor(&self) -> Person {
+    pub(crate) fn visitor(&self) -> Person {
         Person::at(&self.server.url)
     }
 

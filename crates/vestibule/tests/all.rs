@@ -22,6 +22,7 @@ mod export;
 mod health;
 mod http;
 mod importing;
+mod invitations;
 mod kept;
 mod known;
 mod login;

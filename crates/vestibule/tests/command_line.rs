@@ -174,7 +174,7 @@ fn migrate_only_migrates() {
     let folder = TempDir::new().unwrap();
     let output = run(folder.path(), "migrate", &[]);
     assert!(
-        text(&output.stdout).contains("11 steps"),
+        text(&output.stdout).contains("12 steps"),
         "{}",
         text(&output.stderr)
     );

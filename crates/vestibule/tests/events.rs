@@ -130,7 +130,8 @@ async fn a_session_s_end_is_kept_and_so_is_its_use_afterwards() {
 #[rocket::async_test]
 async fn a_registration_where_there_is_none_is_kept() {
     let scene =
-        Scene::with(|config| config.registration.mode = vestibule::config::Mode::Closed).await;
+        Scene::with(|config| config.registration.mode = vestibule_domain::Registration::Closed)
+            .await;
     let mut visitor = scene.app.visitor();
     let csrf = visitor.get("/login").await.csrf();
     let fields = [("username", "ada"), ("password", PASSWORD), ("csrf", &csrf)];

@@ -140,7 +140,7 @@ async fn what_was_typed_is_shown_as_it_was_typed_and_does_nothing() {
 #[rocket::async_test]
 async fn closed_registration_is_said_and_not_offered() {
     let mut config = cheap();
-    config.registration.mode = vestibule::config::Mode::Closed;
+    config.registration.mode = vestibule_domain::Registration::Closed;
     let app = App::with(&config).await;
     let mut visitor = app.visitor();
     let login = visitor.get("/login").await;

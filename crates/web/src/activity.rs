@@ -126,6 +126,8 @@ fn in_words(event: &Kept) -> String {
         EventKind::DeletionUndone => "You wanted your account to stay after all",
         EventKind::LoginOverLimit
         | EventKind::UserDeleted
+        | EventKind::InvitationCreated
+        | EventKind::InvitationEnded
         | EventKind::LimitExceeded
         | EventKind::SessionCreated
         | EventKind::SessionUsedAfterEnd

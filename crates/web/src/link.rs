@@ -48,6 +48,14 @@ const KEPT: Duration = Duration::from_hours(1);
 /// Between the purpose and the token, neither of which has one.
 const DOT: char = '.';
 
+impl Opened {
+    /// The token of the link, if it was one for this.
+    pub(crate) fn to(&self, purpose: Purpose) -> Option<&LinkToken> {
+        let (opened, token) = self.0.as_ref()?;
+        (*opened == purpose).then_some(token)
+    }
+}
+
 #[rocket::async_trait]
 impl<'r> FromRequest<'r> for Opened {
     type Error = ();
@@ -78,6 +86,7 @@ pub(crate) fn open(
     site.add(jar, site.link_cookie(), value, Some(KEPT));
     match purpose {
         Purpose::Reset | Purpose::Invite => Redirect::to(uri!(crate::reset::get)),
+        Purpose::Join => Redirect::to(uri!(crate::register::get(next = Option::<&str>::None))),
         Purpose::Verify | Purpose::Undo | Purpose::NotMe => Redirect::to(uri!(get)),
     }
 }
@@ -99,7 +108,7 @@ pub(crate) async fn get(
             None => None,
         },
         Purpose::Undo | Purpose::NotMe => disown.look(purpose, &token).await?,
-        Purpose::Reset | Purpose::Invite => None,
+        Purpose::Reset | Purpose::Invite | Purpose::Join => None,
     };
     let (link, user) = found.ok_or_else(gone)?;
     Ok(Template::render(
@@ -157,7 +166,7 @@ pub(crate) async fn post(
             })?;
             Notice::Disowned
         }
-        Purpose::Reset | Purpose::Invite => return Err(gone()),
+        Purpose::Reset | Purpose::Invite | Purpose::Join => return Err(gone()),
     };
     site.remove(jar, site.link_cookie());
     notice.leave(site, jar);

@@ -5,7 +5,7 @@ use rocket::http::{CookieJar, Status};
 use rocket::response::Redirect;
 use rocket::{State, get, post, uri};
 use rocket_dyn_templates::{Template, context};
-use vestibule_domain::{EmailRule, Login, LoginError, Password, Register, Username};
+use vestibule_domain::{EmailRule, Login, LoginError, Password, Register, Registration, Username};
 
 use crate::Site;
 use crate::csrf::Csrf;
@@ -142,8 +142,7 @@ fn page(
     problems: &[Problem],
 ) -> Template {
     let next = typed.next.as_ref().map(Next::as_str);
-    let register_href = register
-        .open
+    let register_href = (register.mode == Registration::Open)
         .then(|| uri!(crate::register::get(next = next)).to_string());
     let go_on = (next.is_some() && problems.is_empty()).then_some("Sign in to go on.");
     Template::render(

@@ -4,8 +4,8 @@ use rocket::response::Redirect;
 use rocket::{State, get, post, uri};
 use rocket_dyn_templates::{Template, context};
 use vestibule_domain::{
-    EmailAddress, EmailRule, EventKind, NotAnEmailAddress, Password, Register, RegisterError,
-    Username,
+    EmailAddress, EmailRule, EventKind, NotAnEmailAddress, Password, Purpose, Register,
+    RegisterError, Username,
 };
 
 use crate::Site;
@@ -14,6 +14,7 @@ use crate::error;
 use crate::form::{OwnForm, SecretField};
 use crate::guard::{Asking, Visitor};
 use crate::judge::Judge;
+use crate::link::Opened;
 use crate::login::onward;
 use crate::next::Next;
 use crate::notice::Notice;
@@ -32,9 +33,10 @@ pub(crate) struct RegisterForm {
 }
 
 #[get("/register?<next>")]
-pub(crate) fn get(
+pub(crate) async fn get(
     next: Option<&str>,
     visitor: Visitor,
+    opened: Opened,
     csrf: Csrf,
     witness: Witness,
     register: &State<Register>,
@@ -44,19 +46,24 @@ pub(crate) fn get(
     if visitor.session.is_some() {
         return Err(Refusal::Onward(Box::new(onward(next))));
     }
-    if !register.open {
-        return Err(closed(&witness));
-    }
+    let admitted = register.admit(opened.to(Purpose::Join)).await;
+    let admission = admitted.map_err(|e| turned_away(e, &witness))?;
     let typed = Typed {
         next,
+        is_invited: admission.is_by_invitation(),
         ..Typed::default()
     };
     Ok(page(&csrf, register, judge, &typed, None, &[]))
 }
 
+#[expect(
+    clippy::too_many_arguments,
+    reason = "Rocket hands guards over one by one"
+)]
 #[post("/register", data = "<form>")]
 pub(crate) async fn post(
     form: OwnForm<RegisterForm>,
+    opened: Opened,
     asking: Asking,
     csrf: Csrf,
     register: &State<Register>,
@@ -64,17 +71,19 @@ pub(crate) async fn post(
     site: &State<Site>,
     jar: &CookieJar<'_>,
 ) -> Result<Redirect, Refusal> {
-    if !register.open {
-        asking
-            .witness
-            .note(EventKind::Forbidden, None, "registration is closed");
-        return Err(closed(&asking.witness));
-    }
+    let admitted = register.admit(opened.to(Purpose::Join)).await;
+    let admission = admitted.map_err(|e| {
+        if let Some(reason) = reason(&e) {
+            asking.witness.note(EventKind::Forbidden, None, reason);
+        }
+        turned_away(e, &asking.witness)
+    })?;
     let OwnForm(form) = form;
     let typed = Typed {
         username: form.username,
         email: form.email.unwrap_or_default(),
         next: form.next.as_deref().and_then(Next::parse),
+        is_invited: admission.is_by_invitation(),
     };
     let again = |status, problems: &[Problem]| {
         // Typing errors need nobody's help.
@@ -104,7 +113,6 @@ pub(crate) async fn post(
         }
     };
     let refused = |e| match e {
-        RegisterError::Closed => closed(&asking.witness),
         RegisterError::TooSoon(wait) | RegisterError::TooManyMails(wait) => {
             let problems = [Problem::for_now(&e, wait, register.clock.now())];
             let request = asking.witness.code();
@@ -112,11 +120,12 @@ pub(crate) async fn post(
             Refusal::Later(Box::new(Later::new(page, wait)))
         }
         RegisterError::UsernameTaken => again(Status::Conflict, &[Problem::with("username", &e)]),
-        RegisterError::Outage(outage) => outage.into(),
+        e => turned_away(e, &asking.witness),
     };
 
     let browser = asking.known_as(site, &username, false);
-    let permit = register.permit(&browser).await.map_err(refused)?;
+    let permit = register.permit(&admission, &browser).await;
+    let permit = permit.map_err(refused)?;
     let password = match judge.check(&permit, password, &username).await? {
         Ok(password) => password,
         Err(why) => {
@@ -124,26 +133,61 @@ pub(crate) async fn post(
             return Err(again(Status::UnprocessableEntity, &[problem]));
         }
     };
-    let is_mailed = email.is_some();
-    let session = register
-        .attempt(permit, username.clone(), email, password, &browser)
+    let registered = register
+        .attempt(
+            admission,
+            permit,
+            username.clone(),
+            email,
+            password,
+            &browser,
+        )
         .await
         .map_err(refused)?;
-    asking.welcome(site, jar, &username, &session)?;
-    if is_mailed {
+    if typed.is_invited {
+        site.remove(jar, site.link_cookie());
+    }
+    asking.welcome(site, jar, &username, &registered.session)?;
+    if registered.is_mailed {
         Notice::VerifySent.leave(site, jar);
     }
     Ok(onward(typed.next))
 }
 
-fn closed(witness: &Witness) -> Refusal {
-    let status = Status::Forbidden;
-    let page = error::page(
-        status,
-        "Registration is closed",
-        "New accounts are made by whoever runs this site. Ask them for one.",
-        witness.code(),
-    );
+/// What an operator reads of why somebody got no account.
+fn reason(e: &RegisterError) -> Option<&'static str> {
+    match e {
+        RegisterError::Closed => Some("registration is closed"),
+        RegisterError::NotInvited => Some("registration is by invitation"),
+        RegisterError::Gone => Some("the invitation is not valid any more"),
+        RegisterError::TooSoon(_)
+        | RegisterError::TooManyMails(_)
+        | RegisterError::UsernameTaken
+        | RegisterError::Outage(_) => None,
+    }
+}
+
+/// The page for whoever may not make an account here, whatever they type.
+fn turned_away(e: RegisterError, witness: &Witness) -> Refusal {
+    let (status, title, words) = match e {
+        RegisterError::NotInvited => (
+            Status::Forbidden,
+            "Registration is by invitation",
+            "Open the link of your invitation again, or ask whoever runs this site for one.",
+        ),
+        RegisterError::Gone => (
+            Status::Gone,
+            "This invitation is not valid any more",
+            "It was used, taken back, or is too old. Ask whoever gave it to you for another one.",
+        ),
+        RegisterError::Outage(outage) => return outage.into(),
+        _ => (
+            Status::Forbidden,
+            "Registration is closed",
+            "New accounts are made by whoever runs this site. Ask them for one.",
+        ),
+    };
+    let page = error::page(status, title, words, witness.code());
     Refusal::Again((status, Box::new(page)))
 }
 
@@ -162,6 +206,8 @@ struct Typed {
     username: String,
     email: String,
     next: Option<Next>,
+    /// By a link, which is used up by the account.
+    is_invited: bool,
 }
 
 fn page(
@@ -183,6 +229,7 @@ fn page(
             with_email: rule != EmailRule::Off,
             needs_email: rule == EmailRule::Required,
             next,
+            is_invited: typed.is_invited,
             min_length: judge.min_length(),
             login_href: uri!(crate::login::get(next = next)).to_string(),
             request,

@@ -6,6 +6,7 @@ pub(crate) mod attempt;
 pub(crate) mod email;
 pub(crate) mod event;
 pub(crate) mod event_chain;
+pub(crate) mod invitation;
 pub(crate) mod link;
 pub(crate) mod outbox;
 pub(crate) mod reserved_name;

@@ -84,6 +84,12 @@ async fn postgres_keeps_the_attempts_contract() {
 }
 
 #[tokio::test]
+async fn postgres_keeps_the_invitations_contract() {
+    let (sql, _server) = migrated().await;
+    crate::keeps_the_invitations_contract(sql).await;
+}
+
+#[tokio::test]
 async fn postgres_keeps_the_turns_contract() {
     let (url, _server) = empty().await;
     let (one, other) = (connect(&url).await.unwrap(), connect(&url).await.unwrap());

@@ -13,8 +13,8 @@ use vestibule_mail::{MailUrl, Sender};
 use vestibule_redis::Address;
 use vestibule_sql::Place;
 
-use super::sections::EMAIL_RULES;
-use super::{Config, Format, Level, Mode, Secrets};
+use super::sections::{EMAIL_RULES, REGISTRATION_MODES};
+use super::{Config, Format, Level, Secrets};
 
 /// A key, and all there is to know of it.
 pub(super) struct Key {
@@ -389,13 +389,20 @@ pub(super) const KEYS: &[Key] = &[
     },
     Key {
         name: "registration.mode",
-        expected: r#""open" or "closed""#,
+        expected: r#""open", "invite" or "closed""#,
         read: |config, text| {
-            let mode = Mode::ALL.into_iter().find(|mode| mode.as_str() == text);
-            set(&mut config.registration.mode, mode)
+            let mode = REGISTRATION_MODES
+                .into_iter()
+                .find(|(word, _)| *word == text);
+            set(&mut config.registration.mode, mode.map(|(_, mode)| mode))
         },
         found: quoted,
-        show: |config| config.registration.mode.as_str().to_owned(),
+        show: |config| {
+            let mode = REGISTRATION_MODES
+                .into_iter()
+                .find(|(_, mode)| *mode == config.registration.mode);
+            mode.map_or("", |(word, _)| word).to_owned()
+        },
     },
     Key {
         name: "accounts.email",

@@ -236,30 +236,15 @@ impl Throttle {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Registration {
     /// Whether visitors may make accounts.
-    pub mode: Mode,
+    pub mode: vestibule_domain::Registration,
 }
 
-/// Who may make an account.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Mode {
-    /// Every visitor.
-    #[default]
-    Open,
-    /// Nobody: the page says so.
-    Closed,
-}
-
-impl Mode {
-    pub(super) const ALL: [Self; 2] = [Self::Open, Self::Closed];
-
-    /// As it stands in the file.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Open => "open",
-            Self::Closed => "closed",
-        }
-    }
-}
+/// The words for [`Registration::mode`] in the file.
+pub(super) const REGISTRATION_MODES: [(&str, vestibule_domain::Registration); 3] = [
+    ("open", vestibule_domain::Registration::Open),
+    ("invite", vestibule_domain::Registration::Invited),
+    ("closed", vestibule_domain::Registration::Closed),
+];
 
 /// `[accounts]`
 #[derive(Debug, Clone, PartialEq, Eq)]
