@@ -5,6 +5,7 @@
 mod account;
 mod admin;
 mod app;
+mod archive;
 mod arrows;
 mod asvs;
 mod attacks;

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod archive;
 mod kept;
 #[expect(dead_code, reason = "the other test binary uses the rest")]
 mod letters;

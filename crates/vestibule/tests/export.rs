@@ -1,14 +1,13 @@
 //! What somebody takes along.
 
 use std::collections::BTreeMap;
-use std::io::{Cursor, Read as _};
 use std::time::Duration;
 
 use rocket::http::{Cookie, Status};
 use serde_json::Value;
-use zip::ZipArchive;
 
 use crate::app::{App, PASSWORD, Visitor};
+use crate::archive::unzip;
 
 /// The files in the download, by name.
 async fn export(app: &App, visitor: &Visitor<'_>) -> BTreeMap<String, String> {
@@ -32,17 +31,7 @@ async fn export(app: &App, visitor: &Visitor<'_>) -> BTreeMap<String, String> {
         "attachment; filename=\"ada.zip\""
     );
     assert_eq!(header("cache-control"), "no-store");
-    let bytes = response.into_bytes().await.unwrap();
-    let mut zip = ZipArchive::new(Cursor::new(bytes)).unwrap();
-    let mut files = BTreeMap::new();
-    for n in 0..zip.len() {
-        let mut file = zip.by_index(n).unwrap();
-        let mut text = String::new();
-        file.read_to_string(&mut text).unwrap();
-        let name = file.name().unwrap().into_owned();
-        files.insert(name, text);
-    }
-    files
+    unzip(response.into_bytes().await.unwrap())
 }
 
 #[rocket::async_test]

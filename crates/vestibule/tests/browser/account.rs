@@ -1,12 +1,15 @@
 //! What is refused, and what a browser is left with.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use serde_json::{Value, json};
+use tempfile::TempDir;
 use time::OffsetDateTime;
 
 use super::chromium::Scripts;
 use super::person::{PASSWORD, Person};
-use crate::server::Server;
+use crate::archive::unzip;
+use crate::server::{Server, program};
 
 #[tokio::test]
 async fn a_weak_password_is_refused_beside_its_field() {
@@ -107,6 +110,81 @@ async fn closed_registration_is_said_and_not_offered() {
     ada.sees("Registration is closed").await;
     assert_eq!(ada.status().await, 403);
     assert_eq!(ada.counts("input").await, 0);
+}
+
+#[tokio::test]
+async fn whoever_is_invited_makes_one_account() {
+    for scripts in [Scripts::On, Scripts::Off] {
+        let by_invitation = [("VESTIBULE_REGISTRATION__MODE", "invite")];
+        let (server, folder) = Server::start_afresh(&by_invitation);
+        let grace = Person::with(scripts, &server.url).await;
+        grace.open("/login").await;
+        grace.sees("Sign in").await;
+        assert_eq!(grace.counts("main a[href^='/register']").await, 0);
+        grace.open("/register").await;
+        grace.sees("Registration is by invitation").await;
+
+        let link = invitation(&server, &folder);
+        grace.open(&link).await;
+        grace.sees("Create an account").await;
+        grace.is_at("/register").await;
+        assert!(grace.reads().await.contains("You are invited."));
+        grace.fill("username", "grace").await;
+        grace.fill("password", "password").await;
+        grace.press("Create account").await;
+        grace.is_told_of("password", "at least 15").await;
+        assert_eq!(grace.has_in("username").await, "grace");
+        grace.fill("password", PASSWORD).await;
+        grace.press("Create account").await;
+        grace.sees("Hello, grace").await;
+
+        let other = Person::with(scripts, &server.url).await;
+        other.open(&link).await;
+        other.sees("This invitation is not valid any more").await;
+        assert_eq!(other.status().await, 410);
+    }
+}
+
+/// A link that makes one account.
+pub(crate) fn invitation(server: &Server, folder: &TempDir) -> String {
+    let variables = [
+        ("VESTIBULE_REGISTRATION__MODE", "invite"),
+        ("VESTIBULE_SERVER__PUBLIC_URL", server.url.as_str()),
+    ];
+    let mut command = program(folder.path(), &variables);
+    let output = command.args(["invitation", "add"]).output().unwrap();
+    let told = String::from_utf8(output.stdout).unwrap();
+    told.lines().last().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn all_that_is_kept_is_downloaded() {
+    for scripts in [Scripts::On, Scripts::Off] {
+        let (server, _folder) = Server::start_afresh(&[]);
+        let ada = Person::with(scripts, &server.url).await;
+        let downloads = TempDir::new().unwrap();
+        let allowed = json!({ "behavior": "allow", "downloadPath": downloads.path() });
+        ada.tells_chromium("Browser.setDownloadBehavior", &allowed)
+            .await;
+        ada.register("ada", PASSWORD).await;
+        ada.sees("Hello, ada").await;
+        ada.open("/account/activity").await;
+        ada.follow("download all that is kept about you").await;
+        let file = downloads.path().join("ada.zip");
+        let begin = Instant::now();
+        // Until it is whole it has another name.
+        while !file.exists() {
+            assert!(begin.elapsed() < Duration::from_secs(20), "nothing came");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        let files = unzip(std::fs::read(&file).unwrap());
+        assert!(files["readme.txt"].contains("all that is kept about your account"));
+        let account: Value = serde_json::from_str(&files["account.json"]).unwrap();
+        assert_eq!(account["username"], "ada");
+        let sessions: Value = serde_json::from_str(&files["sessions.json"]).unwrap();
+        assert_eq!(sessions[0]["browser"], "Chrome on Linux");
+        ada.is_at("/account/activity").await;
+    }
 }
 
 #[tokio::test]

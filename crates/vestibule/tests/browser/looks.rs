@@ -5,6 +5,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
+use super::account::invitation;
 use super::mail::mail;
 use super::person::{PASSWORD, Person};
 use crate::server::Server;
@@ -172,6 +173,25 @@ async fn every_page_of_mail_is_sound_at_every_width_light_and_dark() {
     ada.open(&mail(&folder).await.link_to(&server.url)).await;
     ada.sees("Was this not you?").await;
     looks_right(&ada, "link-not-me").await;
+}
+
+#[tokio::test]
+async fn every_page_of_invitations_is_sound_at_every_width_light_and_dark() {
+    let by_invitation = [("VESTIBULE_REGISTRATION__MODE", "invite")];
+    let (server, folder) = Server::start_afresh(&by_invitation);
+    let grace = Person::at(&server.url).await;
+    grace.open("/register").await;
+    grace.sees("Registration is by invitation").await;
+    looks_right(&grace, "register-by-invitation").await;
+    grace.open(&invitation(&server, &folder)).await;
+    grace.sees("Create an account").await;
+    looks_right(&grace, "register-invited").await;
+    grace.register("grace", PASSWORD).await;
+    grace.sees("Hello, grace").await;
+    let late = Person::at(&server.url).await;
+    late.open(&format!("/link/join/{}", "A".repeat(43))).await;
+    late.sees("This invitation is not valid any more").await;
+    looks_right(&late, "register-gone").await;
 }
 
 async fn looks_right(person: &Person, page: &str) {
