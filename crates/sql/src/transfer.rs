@@ -1,6 +1,7 @@
 //! Moving the accounts from one database to another.
 
 mod emails;
+mod reserved;
 mod rows;
 
 use std::collections::BTreeSet;
@@ -105,7 +106,7 @@ impl Side {
     }
 }
 
-/// Copies every account, with its e-mail addresses, from the database at the URL `from` to the one at `to`, whose schema is made where there is none.
+/// Copies every account, with its e-mail addresses, and the names that are reserved, from the database at the URL `from` to the one at `to`, whose schema is made where there is none.
 /// Sessions, links and mail that waits stay behind. `progress` is told how much of how much is done.
 ///
 /// It may be broken off at any time and done again: each batch is written whole or not at all, what is there already is
@@ -143,6 +144,7 @@ pub async fn transfer(
         total: accounts * 4,
     };
     walk(&source, &target, Act::Look, |rows| done.say(rows)).await?;
+    reserved::copy(&source, &target).await?;
     let written = walk(&source, &target, Act::Write, |rows| {
         done.say(accounts + rows);
     })

@@ -152,7 +152,7 @@ pub enum AdminFailed {
     #[error("no account has the username {0}")]
     Unknown(Username),
     /// Somebody has this name.
-    #[error("an account has the username {0} already")]
+    #[error("an account has the username {0} already, or had it until lately")]
     Taken(Username),
     /// None of the account's sessions begins so, or more than one does.
     #[error("{0} sessions of {1} begin so: see `vestibule session list {1}`")]

@@ -120,7 +120,13 @@ async fn who_moved_signs_in_with_the_same_password_and_not_with_the_old_session(
     let mut ada = Person::at(&server.url);
     let fields = [("username", "ada"), ("password", PASSWORD)];
     assert_eq!(ada.submit("/register", &fields).await.unwrap().status, 303);
+    let bobs = [("username", "bob"), ("password", PASSWORD)];
+    let bob = Person::at(&server.url).submit("/register", &bobs).await;
+    assert_eq!(bob.unwrap().status, 303);
     server.kill();
+    let mut delete = program(here.path(), &[]);
+    delete.args(["user", "delete", "bob", "--confirm", "bob"]);
+    assert!(delete.output().unwrap().status.success());
     // Times are kept to the second, and this is over in less.
     let mut from = open(here.path(), "data/vestibule.db").await;
     let sql = "UPDATE users SET last_login_at = '2020-01-01T00:00:00Z'";
@@ -141,6 +147,8 @@ async fn who_moved_signs_in_with_the_same_password_and_not_with_the_old_session(
     assert!(page.location().starts_with("/login"), "{}", page.location());
     let mut ada = Person::at(&server.url);
     assert_eq!(ada.submit("/login", &fields).await.unwrap().status, 303);
+    let bob = Person::at(&server.url).submit("/register", &bobs).await;
+    assert_eq!(bob.unwrap().status, 409, "his name is reserved there, too");
     // To move once more would undo that.
     let output = run();
     assert_eq!(
