@@ -203,6 +203,16 @@ impl Config {
             )));
         }
 
+        let url = self.public_url();
+        if url.scheme() != "https"
+            && !vestibule_web::is_loopback(&url)
+            && !self.server.allow_plain_http
+        {
+            let found = "a plain http: URL, so that whoever listens on the way can take over what visitors do";
+            let expected = "an https: URL (or server.allow_plain_http = true)";
+            return Err(self.bad("server.public_url", found, expected));
+        }
+
         match &self.server.templates {
             Some(folder) if !folder.is_dir() => Err(self.bad(
                 "server.templates",

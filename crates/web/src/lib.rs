@@ -51,7 +51,7 @@ pub use judge::Judge;
 pub use keys::Keys;
 pub use method::MethodAsSent;
 pub use request::request_ids;
-pub use site::Site;
+pub use site::{Site, is_loopback};
 pub use static_files::StaticFiles;
 pub use templates::{Pages, PagesError};
 

@@ -130,7 +130,7 @@ impl Site {
 }
 
 /// Browsers take `http` to these names for a secure connection. Source: W3C Secure Contexts, section 3.1.
-fn is_loopback(url: &Url) -> bool {
+pub fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
         Some(Host::Ipv4(address)) => IpAddr::from(address).is_loopback(),

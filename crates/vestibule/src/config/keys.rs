@@ -71,6 +71,13 @@ pub(super) const KEYS: &[Key] = &[
         },
     },
     Key {
+        name: "server.allow_plain_http",
+        expected: "true or false",
+        read: |config, text| set(&mut config.server.allow_plain_http, text.parse().ok()),
+        found: quoted,
+        show: |config| config.server.allow_plain_http.to_string(),
+    },
+    Key {
         name: "server.templates",
         expected: "an existing folder",
         read: |config, text| {

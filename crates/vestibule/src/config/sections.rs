@@ -21,6 +21,8 @@ pub struct Server {
     pub port: u16,
     /// Scheme, host and port that visitors see; see [`Config::public_url`](super::Config::public_url).
     pub public_url: Option<Url>,
+    /// Whether it may be plain http elsewhere than on this machine.
+    pub allow_plain_http: bool,
     /// A folder whose templates and static files replace the built-in ones.
     pub templates: Option<PathBuf>,
     /// The proxies that are believed about whom they speak for.
@@ -43,6 +45,7 @@ impl Default for Server {
             address: Ipv4Addr::LOCALHOST.into(),
             port: 8000,
             public_url: None,
+            allow_plain_http: false,
             templates: None,
             trusted_proxies: Vec::new(),
             header_timeout: Duration::from_secs(10),

@@ -201,12 +201,43 @@ fn a_time_may_have_several_parts() {
 }
 
 #[test]
+fn plain_http_elsewhere_is_refused_unless_it_is_allowed() {
+    let config = |url: &str, allowed: &str| {
+        let variables = [
+            ("VESTIBULE_SERVER__PUBLIC_URL", url),
+            ("VESTIBULE_SERVER__ALLOW_PLAIN_HTTP", allowed),
+        ];
+        let variables = variables.map(|(name, value)| (name.into(), value.into()));
+        Config::from(TempDir::new().unwrap().path(), variables)
+    };
+    for elsewhere in [
+        "http://login.example.com",
+        "http://192.168.1.5:8000",
+        "http://[fd00::1]",
+        "http://localhost.example.com",
+    ] {
+        assert!(config(elsewhere, "false").is_err(), "{elsewhere}");
+        assert!(config(elsewhere, "true").is_ok(), "{elsewhere}");
+    }
+    for fine in [
+        "https://login.example.com",
+        "http://localhost:8000",
+        "http://vestibule.localhost",
+        "http://127.0.0.2",
+        "http://[::1]:8000",
+    ] {
+        assert!(config(fine, "false").is_ok(), "{fine}");
+    }
+    assert!(config("https://login.example.com", "perhaps").is_err());
+}
+
+#[test]
 fn a_public_url_ends_after_its_host_or_port() {
     edges(
         "VESTIBULE_SERVER__PUBLIC_URL",
         &[
             "https://a.example",
-            "http://a.example:81/",
+            "https://a.example:81/",
             "https://[::1]",
             "HTTPS://A.example",
         ],

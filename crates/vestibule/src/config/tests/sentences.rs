@@ -33,6 +33,11 @@ fn a_bad_value_in_a_variable() {
              smtps://user:password@mail.example.com is expected",
         ),
         (
+            ("SERVER__PUBLIC_URL", "http://login.example.com"),
+            "server.public_url (set by VESTIBULE_SERVER__PUBLIC_URL) is a plain http: URL, so that whoever listens on the \
+             way can take over what visitors do, but an https: URL (or server.allow_plain_http = true) is expected",
+        ),
+        (
             ("SESSIONS__IDLE", "25h"),
             "sessions.lifetime (the default) is 1day, but at least 1day 1h, \
              as sessions.idle (set by VESTIBULE_SESSIONS__IDLE), is expected",
@@ -115,8 +120,8 @@ fn a_bad_value_found_later() {
 fn an_unknown_name() {
     let sections = "there are: secret_key, [server], [database], [sessions], [passwords], [throttle], \
                     [registration], [accounts], [mail], [log], [events]";
-    let server = "in [server] there are: address, port, public_url, templates, trusted_proxies, \
-                  header_timeout, body_timeout, idle_timeout, max_connections, \
+    let server = "in [server] there are: address, port, public_url, allow_plain_http, templates, \
+                  trusted_proxies, header_timeout, body_timeout, idle_timeout, max_connections, \
                   max_connections_per_address";
     let in_file = [
         ("[server]\nprot = 1", "server.prot", server),
