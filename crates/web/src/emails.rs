@@ -100,24 +100,25 @@ pub(crate) async fn post(
             return Ok(Redirect::to(uri!(get)));
         }
     };
-    if let Err(e) = outcome {
-        let rows = rows(emails, user).await?;
-        let again = |request, problem| page(&csrf, rows, &form.email, None, request, &[problem]);
-        return Err(match e {
-            NotAdded::There | NotAdded::TooMany | NotAdded::NothingToVerify => {
-                let page = again(None, Problem::with("email", &e));
-                Refusal::Again((Status::Conflict, Box::new(page)))
-            }
-            NotAdded::TooSoon(wait) => {
-                let problem = Problem::for_now(&e, wait, emails.throttle.clock.now());
-                let page = again(asking.witness.code(), problem);
-                Refusal::Later(Box::new(Later::new(page, wait)))
-            }
-            NotAdded::Outage(outage) => outage.into(),
-        });
-    }
-    Notice::VerifySent.leave(site, jar);
-    Ok(Redirect::to(uri!(get)))
+    let e = match outcome {
+        Ok(()) => {
+            Notice::VerifySent.leave(site, jar);
+            return Ok(Redirect::to(uri!(get)));
+        }
+        // What is gone is asked once: somebody waits for the answer.
+        Err(NotAdded::Outage(outage)) => return Err(outage.into()),
+        Err(e) => e,
+    };
+    let rows = rows(emails, user).await?;
+    let again = |request, problem| page(&csrf, rows, &form.email, None, request, &[problem]);
+    Err(if let NotAdded::TooSoon(wait) = e {
+        let problem = Problem::for_now(&e, wait, emails.throttle.clock.now());
+        let page = again(asking.witness.code(), problem);
+        Refusal::Later(Box::new(Later::new(page, wait)))
+    } else {
+        let page = again(None, Problem::with("email", &e));
+        Refusal::Again((Status::Conflict, Box::new(page)))
+    })
 }
 
 async fn rows(emails: &OwnEmails, user: UserId) -> Result<Vec<Row>, Refusal> {

@@ -6,6 +6,7 @@ use tokio::task::JoinSet;
 
 use super::clock::{HEALING, healed, in_time};
 use super::instance::{Instance, dashboard, logged_out, login, register, send, was_sent_to_login};
+use crate::app::PASSWORD;
 use crate::http::{Page, Person};
 
 pub(crate) struct Scene {
@@ -29,6 +30,26 @@ pub(crate) enum Gone {
     Accounts,
     Both,
 }
+
+/// What an account's owner can send, and what is in it.
+const FORMS: [(&str, &[(&str, &str)]); 7] = [
+    (
+        "/account/delete",
+        &[("username", "ada"), ("password", PASSWORD)],
+    ),
+    (
+        "/account/emails",
+        &[("act", "add"), ("email", "ada@example.com")],
+    ),
+    ("/account/keep", &[]),
+    (
+        "/account/password",
+        &[("old", PASSWORD), ("new", "seven dry herons whistle")],
+    ),
+    ("/account/username", &[("username", "lovelace")]),
+    ("/confirm", &[("password", PASSWORD)]),
+    ("/forgot", &[("account", "ada")]),
+];
 
 impl Scene {
     pub(crate) async fn at(instance: Instance) -> Self {
@@ -90,9 +111,45 @@ impl Scene {
             assert_eq!(left.status, 303, "leaving needs no account");
             self.bob.0 = copy;
         }
+        self.no_page_of_an_account_opens(gone).await;
         assert_eq!(self.instance.status("/health/ready").await, 503);
         assert_eq!(self.instance.status("/health/live").await, 200);
         self.a_crowd_does_not_hang().await;
+    }
+
+    /// Nor does any of its forms do anything.
+    async fn no_page_of_an_account_opens(&self, gone: Gone) {
+        let (ada, form) = &self.ada;
+        let mut visits = JoinSet::new();
+        for path in [
+            "/account/activity",
+            "/account/delete",
+            "/account/emails",
+            "/account/export",
+            "/account/password",
+            "/account/sessions",
+            "/account/username",
+            "/confirm",
+        ] {
+            let mut ada = ada.clone();
+            visits.spawn(async move { (path, in_time(path, ada.get(path)).await.status) });
+        }
+        for (path, fields) in FORMS {
+            let (mut ada, form) = (ada.clone(), form.clone());
+            visits.spawn(async move {
+                let answer = ada.send(path, &form, fields);
+                (path, in_time(path, answer).await.status)
+            });
+        }
+        let mut open = visits.join_all().await;
+        open.retain(|(_, status)| *status != 503);
+        open.sort_unstable();
+        // What only sessions know, and a form that says nothing of the account.
+        let known: &[_] = match gone {
+            Gone::Accounts => &[("/account/delete", 200), ("/account/sessions", 200)],
+            Gone::Sessions | Gone::Both => &[],
+        };
+        assert_eq!(open, known, "{gone:?}");
     }
 
     /// More than there are connections to any store.
