@@ -72,7 +72,7 @@ impl Attempts for SqlAttempts {
     ) -> Result<Claim, Outage> {
         let now = now.unix_timestamp();
         self.0
-            .answer(self.count(bucket, limit, now))
+            .written(self.count(bucket, limit, now))
             .await
             .map_err(Outage::during("counting an attempt"))
     }
@@ -85,7 +85,7 @@ impl Attempts for SqlAttempts {
         ];
         let taken = self.statement(TAKE_BACK, values);
         self.0
-            .answer(self.0.write.execute_raw(taken))
+            .written(self.0.lazy.execute_raw(taken))
             .await
             .map(drop)
             .map_err(Outage::during("taking an attempt back"))
@@ -94,14 +94,14 @@ impl Attempts for SqlAttempts {
     async fn clear(&self, bucket: Bucket) -> Result<(), Outage> {
         let cleared = Entity::delete_by_id(bucket.0.to_vec());
         self.0
-            .answer(cleared.exec(&self.0.write))
+            .written(cleared.exec(&self.0.lazy))
             .await
             .map(drop)
             .map_err(Outage::during("forgetting the attempts at an account"))
     }
 
     async fn settle(&self, cleared: Bucket, relieved: Bucket, limit: &Limit) -> Result<(), Outage> {
-        if self.0.write.get_database_backend() == DbBackend::Postgres {
+        if self.0.lazy.get_database_backend() == DbBackend::Postgres {
             // One statement locks its rows in an order of its own: two could wait for each other.
             self.clear(cleared).await?;
             return self.take_back(relieved, limit).await;
@@ -114,7 +114,7 @@ impl Attempts for SqlAttempts {
         ];
         let settled = self.statement(SETTLE, values);
         self.0
-            .answer(self.0.write.execute_raw(settled))
+            .written(self.0.lazy.execute_raw(settled))
             .await
             .map(drop)
             .map_err(Outage::during("settling an attempt"))
@@ -139,7 +139,7 @@ impl Expiring for SqlAttempts {
 
 impl SqlAttempts {
     fn statement<const N: usize>(&self, sql: &str, values: [Value; N]) -> Statement {
-        let backend = self.0.write.get_database_backend();
+        let backend = self.0.lazy.get_database_backend();
         Statement::from_sql_and_values(backend, sql, values)
     }
 
@@ -157,7 +157,7 @@ impl SqlAttempts {
             longest.into(),
             doublings(first, longest).into(),
         ];
-        let database = &self.0.write;
+        let database = &self.0.lazy;
         let claim = self.statement(CLAIM, values);
         if let Some(row) = database.query_one_raw(claim).await? {
             let count = i32::try_get(&row, "", "count")?;

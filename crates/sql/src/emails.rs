@@ -169,7 +169,7 @@ impl Emails for SqlEmails {
         letters: &[Letter],
     ) -> Result<(), AddEmailError> {
         let added = self.keep(row(user, address, at), letters);
-        match self.0.answer(added).await {
+        match self.0.written(added).await {
             Ok(Added::Yes) => Ok(()),
             Ok(Added::There) => Err(AddEmailError::There),
             Ok(Added::TooMany) => Err(AddEmailError::TooMany),
@@ -185,7 +185,7 @@ impl Emails for SqlEmails {
         letters: &[Letter],
     ) -> Result<(), VerifyEmailError> {
         let shown = self.show(user.0, address, at, letters);
-        match self.0.answer(shown).await {
+        match self.0.written(shown).await {
             Ok(true) => Ok(()),
             Ok(false) => Err(VerifyEmailError::NotThere),
             Err(e) => Err(taken_or_out(e, "verifying an e-mail address")),
@@ -199,7 +199,7 @@ impl Emails for SqlEmails {
         letters: &[Letter],
     ) -> Result<bool, Outage> {
         self.0
-            .answer(self.drop_one(user.0, address, letters))
+            .written(self.drop_one(user.0, address, letters))
             .await
             .map_err(Outage::during("removing an e-mail address"))
     }
@@ -217,7 +217,7 @@ impl Emails for SqlEmails {
             ..row(user, address, since)
         };
         self.0
-            .answer(self.bring_back(row, letters))
+            .written(self.bring_back(row, letters))
             .await
             .map_err(|e| taken_or_out(e, "bringing an e-mail address back"))
     }

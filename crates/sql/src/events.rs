@@ -53,7 +53,7 @@ impl SqlEvents {
     /// [`Outage`] when the database does not take them in time.
     pub async fn append(&self, events: &[Event]) -> Result<(), Outage> {
         self.0
-            .answer(self.add(events))
+            .written(self.add(events))
             .await
             .map_err(Outage::during("keeping events"))
     }
@@ -76,7 +76,7 @@ impl SqlEvents {
     pub async fn prune(&self, before: OffsetDateTime, most: u64) -> Result<u64, Outage> {
         const DURING: &str = "forgetting old events";
         self.0
-            .answer(async { Ok(self.forget(before, most).await) })
+            .written(async { Ok(self.forget(before, most).await) })
             .await
             .map_err(Outage::during(DURING))?
     }

@@ -21,7 +21,7 @@ impl Invitations for SqlInvitations {
             expires_at: invitation.expires,
         };
         self.0
-            .answer(row.into_active_model().insert(&self.0.write))
+            .written(row.into_active_model().insert(&self.0.write))
             .await
             .map(drop)
             .map_err(Outage::during("keeping an invitation"))
@@ -58,7 +58,7 @@ impl Invitations for SqlInvitations {
     async fn end(&self, id: LinkId) -> Result<bool, Outage> {
         let ended = Entity::delete_by_id(id.0.to_vec());
         self.0
-            .answer(ended.exec(&self.0.write))
+            .written(ended.exec(&self.0.write))
             .await
             .map(|ended| ended.rows_affected > 0)
             .map_err(Outage::during("ending an invitation"))

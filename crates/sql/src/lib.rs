@@ -19,6 +19,7 @@ mod turns;
 mod users;
 
 use std::num::NonZero;
+use std::sync::Arc;
 use std::thread::available_parallelism;
 use std::time::Duration;
 
@@ -31,6 +32,7 @@ use sea_orm::{
     TransactionTrait, sqlx,
 };
 use sea_orm_migration::{MigratorTrait, SchemaManager, seaql_migrations};
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use vestibule_domain::Outage;
 use vestibule_domain::ports::Backend;
@@ -49,14 +51,18 @@ pub use sessions::SqlSessions;
 pub use turns::SqlTurns;
 pub use users::SqlUsers;
 
-/// A database. On SQLite: many connections that read, one that writes.
+/// A database. On SQLite: many connections that read, and two that write.
 ///
-/// SQLite lets one writer in at a time. Writers queue for the one writing connection, in turn and with a time limit,
-/// instead of finding the file locked.
+/// SQLite lets one writer in at a time. Writers queue, in turn and with a time limit, instead of finding the file locked.
 #[derive(Clone)]
 pub struct Sql {
     read: DatabaseConnection,
     write: DatabaseConnection,
+    /// For what is worth no wait for the disk: should the power fail, it may be lost, if nothing was written by the other
+    /// since. A killed program loses none of it.
+    lazy: DatabaseConnection,
+    /// Whose turn to write it is, where there is one writer at a time.
+    turn: Option<Arc<Semaphore>>,
     answer_timeout: Duration,
 }
 
@@ -90,15 +96,15 @@ impl Sql {
     /// [`Outage`] when the URL cannot be read, the file cannot be opened, or the server does not let us in.
     pub async fn connect(url: &str, options: &Options) -> Result<Self, Outage> {
         let place = Place::of(url)?;
-        let (read, write) = match &place {
+        let (read, write, lazy) = match &place {
             Place::Server => {
                 let pool = reach(url, options).await?;
-                (pool.clone(), pool)
+                (pool.clone(), pool.clone(), pool)
             }
             Place::Memory => {
                 // Each connection would be a database of its own.
-                let only = open_sqlite(url, 1, false, options).await?;
-                (only.clone(), only)
+                let only = open_sqlite(url, 1, Use::Write, options).await?;
+                (only.clone(), only.clone(), only)
             }
             Place::File { .. } => {
                 place
@@ -107,13 +113,20 @@ impl Sql {
                 let cores = available_parallelism().map_or(1, NonZero::get);
                 let readers = u32::try_from(cores * 2).unwrap_or(u32::MAX);
                 // The writer first: it makes the file.
-                let write = open_sqlite(url, 1, false, options).await?;
-                (open_sqlite(url, readers, true, options).await?, write)
+                let write = open_sqlite(url, 1, Use::Write, options).await?;
+                let lazy = open_sqlite(url, 1, Use::WriteLazily, options).await?;
+                let read = open_sqlite(url, readers, Use::Read, options).await?;
+                (read, write, lazy)
             }
         };
         Ok(Self {
             read,
             write,
+            lazy,
+            turn: match place {
+                Place::Server => None,
+                Place::Memory | Place::File { .. } => Some(Arc::new(Semaphore::new(1))),
+            },
             answer_timeout: options.answer_timeout,
         })
     }
@@ -200,6 +213,23 @@ impl Sql {
             .unwrap_or_else(|_| Err(DbErr::Custom(format!("no answer within {limit:?}"))))
     }
 
+    /// The same to what writes.
+    async fn written<T>(
+        &self,
+        statement: impl Future<Output = Result<T, DbErr>>,
+    ) -> Result<T, DbErr> {
+        // Held twice, in here and in what awaits it, it would be large.
+        let statement = Box::pin(statement);
+        let in_turn = async {
+            let _turn = match &self.turn {
+                Some(turn) => turn.acquire().await.ok(),
+                None => None,
+            };
+            statement.await
+        };
+        self.answer(in_turn).await
+    }
+
     /// Takes rows away that are `old`, [`AT_ONCE`] at most; how many there were.
     async fn forget<E: EntityTrait>(
         &self,
@@ -215,7 +245,7 @@ impl Sql {
             .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
             .to_owned();
         let gone = E::delete_many().filter(key.in_subquery(some));
-        let gone = self.answer(gone.exec(&self.write)).await?;
+        let gone = self.written(gone.exec(&self.write)).await?;
         Ok(gone.rows_affected)
     }
 }
@@ -273,10 +303,18 @@ impl Backend for Sql {
     }
 }
 
+/// What a connection to SQLite is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Use {
+    Read,
+    Write,
+    WriteLazily,
+}
+
 async fn open_sqlite(
     url: &str,
     connections: u32,
-    only_read: bool,
+    to: Use,
     limits: &Options,
 ) -> Result<DatabaseConnection, Outage> {
     let patience = limits.acquire_timeout;
@@ -293,11 +331,15 @@ async fn open_sqlite(
         .map_sqlx_sqlite_opts(move |options| {
             options
                 .journal_mode(SqliteJournalMode::Wal)
-                // Each commit reaches the disk before it is answered.
-                .synchronous(SqliteSynchronous::Full)
+                .synchronous(match to {
+                    // Each commit reaches the disk before it is answered.
+                    Use::Read | Use::Write => SqliteSynchronous::Full,
+                    // Or with the next one that does. Source: https://sqlite.org/pragma.html#pragma_synchronous
+                    Use::WriteLazily => SqliteSynchronous::Normal,
+                })
                 .busy_timeout(patience)
                 .foreign_keys(true)
-                .pragma("query_only", if only_read { "1" } else { "0" })
+                .pragma("query_only", if to == Use::Read { "1" } else { "0" })
         });
     Database::connect(options)
         .await
@@ -339,4 +381,31 @@ fn is_absent(error: &DbErr) -> bool {
         DbErr::Conn(RuntimeErr::SqlxError(error))
             if matches!(**error, sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut)
     ) || matches!(error, DbErr::ConnectionAcquire(_))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_written_reaches_the_disk_at_once_but_for_what_may_wait() {
+        const SECOND: Duration = Duration::from_secs(1);
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}?mode=rwc", folder.path().join("v.db").display());
+        let options = Options {
+            pool_size: 1,
+            connect_timeout: SECOND,
+            acquire_timeout: SECOND,
+            answer_timeout: SECOND,
+        };
+        let sql = Sql::connect(&url, &options).await.unwrap();
+        for (connection, level) in [(&sql.write, 2), (&sql.lazy, 1)] {
+            let row = connection.query_one_raw(sea_orm::Statement::from_string(
+                DbBackend::Sqlite,
+                "PRAGMA synchronous",
+            ));
+            let row = row.await.unwrap().unwrap();
+            assert_eq!(row.try_get_by_index::<i32>(0).unwrap(), level);
+        }
+    }
 }

@@ -54,7 +54,7 @@ impl Links for SqlLinks {
         };
         let is_only = link.purpose == Purpose::Reset;
         self.0
-            .answer(self.keep(row, is_only))
+            .written(self.keep(row, is_only))
             .await
             .map_err(Outage::during("keeping a link"))
     }
@@ -72,7 +72,7 @@ impl Links for SqlLinks {
     async fn take(&self, id: LinkId) -> Result<bool, Outage> {
         let taken = Entity::delete_by_id(id.0.to_vec());
         self.0
-            .answer(taken.exec(&self.0.write))
+            .written(taken.exec(&self.0.write))
             .await
             .map(|taken| taken.rows_affected > 0)
             .map_err(Outage::during("taking a link"))
@@ -80,7 +80,7 @@ impl Links for SqlLinks {
 
     async fn end(&self, user: UserId, purpose: Purpose) -> Result<(), Outage> {
         self.0
-            .answer(older(user.0, purpose).exec(&self.0.write))
+            .written(older(user.0, purpose).exec(&self.0.write))
             .await
             .map(drop)
             .map_err(Outage::during("ending links"))

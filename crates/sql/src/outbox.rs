@@ -76,7 +76,7 @@ impl SqlOutbox {
 impl Outbox for SqlOutbox {
     async fn put(&self, waiting: &Waiting) -> Result<(), Outage> {
         self.0
-            .answer(put(&self.0.write, waiting))
+            .written(put(&self.0.write, waiting))
             .await
             .map_err(Outage::during("putting a letter into the outbox"))
     }
@@ -87,7 +87,7 @@ impl Outbox for SqlOutbox {
         until: OffsetDateTime,
     ) -> Result<Option<(Waiting, u32)>, Outage> {
         self.0
-            .answer(self.take_one(now, until))
+            .written(self.take_one(now, until))
             .await
             .map_err(Outage::during("taking a letter from the outbox"))?
             .map(|row| {
@@ -99,7 +99,7 @@ impl Outbox for SqlOutbox {
 
     async fn remove(&self, id: LetterId) -> Result<(), Outage> {
         self.0
-            .answer(Entity::delete_by_id(id.0).exec(&self.0.write))
+            .written(Entity::delete_by_id(id.0).exec(&self.0.write))
             .await
             .map(drop)
             .map_err(Outage::during("taking a letter out of the outbox"))
@@ -110,7 +110,7 @@ impl Outbox for SqlOutbox {
             .col_expr(Column::DueAt, until.into())
             .filter(Column::Id.eq(id.0));
         self.0
-            .answer(later.exec(&self.0.write))
+            .written(later.exec(&self.0.write))
             .await
             .map(drop)
             .map_err(Outage::during("putting a letter off"))

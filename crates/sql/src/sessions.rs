@@ -44,7 +44,7 @@ impl Sessions for SqlSessions {
             agent: Set(session.agent.clone()),
         };
         self.0
-            .answer(row.insert(&self.0.write))
+            .written(row.insert(&self.0.write))
             .await
             .map(drop)
             .map_err(Outage::during("starting a session"))
@@ -75,7 +75,7 @@ impl Sessions for SqlSessions {
             .col_expr(Column::ExpiresAt, later(Column::ExpiresAt, expires).into())
             .filter(named(id));
         self.0
-            .answer(extended.exec(&self.0.write))
+            .written(extended.exec(&self.0.lazy))
             .await
             .map(drop)
             .map_err(Outage::during("extending a session"))
@@ -100,7 +100,7 @@ impl Sessions for SqlSessions {
     async fn end(&self, id: SessionId) -> Result<(), Outage> {
         let ended = Entity::delete_many().filter(named(id));
         self.0
-            .answer(ended.exec(&self.0.write))
+            .written(ended.exec(&self.0.write))
             .await
             .map(drop)
             .map_err(Outage::during("ending a session"))
@@ -109,7 +109,7 @@ impl Sessions for SqlSessions {
     async fn end_all(&self, user: UserId) -> Result<(), Outage> {
         let ended = Entity::delete_many().filter(Column::UserId.eq(user.0));
         self.0
-            .answer(ended.exec(&self.0.write))
+            .written(ended.exec(&self.0.write))
             .await
             .map(drop)
             .map_err(Outage::during("ending all sessions of a user"))
@@ -120,7 +120,7 @@ impl Sessions for SqlSessions {
             .filter(Column::UserId.eq(keep.user.0))
             .filter(Column::Id.ne(keep.digest.to_vec()));
         self.0
-            .answer(ended.exec(&self.0.write))
+            .written(ended.exec(&self.0.write))
             .await
             .map(drop)
             .map_err(Outage::during("ending a user's other sessions"))

@@ -45,7 +45,7 @@ impl Turns for SqlTurns {
             .on_conflict(mine)
             .exec_without_returning(&self.sql.write);
         self.sql
-            .answer(taken)
+            .written(taken)
             .await
             .map(|rows| rows > 0)
             .map_err(Outage::during("asking whose turn it is"))

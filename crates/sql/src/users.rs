@@ -42,7 +42,7 @@ impl Users for SqlUsers {
     }
 
     async fn add(&self, user: &User) -> Result<(), AddUserError> {
-        let added = self.0.answer(async {
+        let added = self.0.written(async {
             let transaction = self.0.begin().await?;
             if !insert(&transaction, user).await? {
                 return Ok(false);
@@ -58,7 +58,7 @@ impl Users for SqlUsers {
     }
 
     async fn join(&self, user: &User, invitation: LinkId) -> Result<(), JoinError> {
-        let joined = self.0.answer(async {
+        let joined = self.0.written(async {
             let transaction = self.0.begin().await?;
             if !invitations::use_up(&transaction, invitation).await? {
                 return Ok(Err(JoinError::NotInvited));
@@ -83,7 +83,8 @@ impl Users for SqlUsers {
             .col_expr(Column::LastLoginFrom, Expr::value(from))
             .filter(Column::Id.eq(id.0));
         self.0
-            .answer(noted.exec(&self.0.write))
+            // The session that follows takes it to the disk.
+            .written(noted.exec(&self.0.lazy))
             .await
             .map(drop)
             .map_err(Outage::during("noting a login"))
@@ -100,7 +101,7 @@ impl Users for SqlUsers {
             .filter(Column::Id.eq(id.0))
             .filter(Column::PasswordHash.eq(old.as_str()));
         self.0
-            .answer(replaced.exec(&self.0.write))
+            .written(replaced.exec(&self.0.write))
             .await
             .map(|replaced| replaced.rows_affected > 0)
             .map_err(Outage::during("replacing a password hash"))
@@ -114,7 +115,7 @@ impl Users for SqlUsers {
         letters: &[Letter],
     ) -> Result<bool, Outage> {
         self.0
-            .answer(self.change(id, &text(old), new, letters))
+            .written(self.change(id, &text(old), new, letters))
             .await
             .map_err(Outage::during("changing a password"))
     }
@@ -126,7 +127,7 @@ impl Users for SqlUsers {
         at: OffsetDateTime,
         letters: &[Letter],
     ) -> Result<(), AddUserError> {
-        match self.0.answer(self.give_name(id, new, at, letters)).await {
+        match self.0.written(self.give_name(id, new, at, letters)).await {
             Ok(true) => Ok(()),
             Ok(false) => Err(AddUserError::UsernameTaken),
             Err(e) if matches!(e.sql_err(), Some(SqlErr::UniqueConstraintViolation(_))) => {
@@ -141,7 +142,7 @@ impl Users for SqlUsers {
             .col_expr(Column::PasswordHash, Expr::value(text(None)))
             .filter(Column::Id.eq(id.0));
         self.0
-            .answer(forgotten.exec(&self.0.write))
+            .written(forgotten.exec(&self.0.write))
             .await
             .map(drop)
             .map_err(Outage::during("taking a password away"))
@@ -156,7 +157,7 @@ impl Users for SqlUsers {
             .col_expr(Column::DisabledAt, Expr::value(disabled))
             .filter(Column::Id.eq(id.0));
         self.0
-            .answer(set.exec(&self.0.write))
+            .written(set.exec(&self.0.write))
             .await
             .map(|set| set.rows_affected > 0)
             .map_err(Outage::during("disabling or enabling a user"))
@@ -169,7 +170,7 @@ impl Users for SqlUsers {
         letters: &[Letter],
     ) -> Result<bool, Outage> {
         self.0
-            .answer(self.leave(id, leaves, letters))
+            .written(self.leave(id, leaves, letters))
             .await
             .map_err(Outage::during("noting when a user leaves"))
     }
@@ -195,14 +196,14 @@ impl Users for SqlUsers {
         reserved: OffsetDateTime,
     ) -> Result<Option<u64>, Outage> {
         self.0
-            .answer(self.take_away(user, at, reserved))
+            .written(self.take_away(user, at, reserved))
             .await
             .map_err(Outage::during("deleting a user"))
     }
 
     async fn empty_again(&self, since: OffsetDateTime, at: OffsetDateTime) -> Result<u64, Outage> {
         self.0
-            .answer(self.empty_all(since, at))
+            .written(self.empty_all(since, at))
             .await
             .map_err(Outage::during("emptying the events of deleted users"))
     }
