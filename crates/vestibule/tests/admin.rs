@@ -34,22 +34,7 @@ impl Operator {
 
     /// Runs a command beside the server; its exit code, and what it printed on standard output and error.
     pub(crate) fn runs(&self, command: &str) -> (Option<i32>, String, String) {
-        let stores = crate::kept::urls(Some(self.folder.path()));
-        let url = self.server.url.clone();
-        let mut program = program(
-            self.folder.path(),
-            &[("VESTIBULE_SERVER__PUBLIC_URL", url.as_str())],
-        );
-        program.envs(self.variables.iter().copied());
-        if let Some((database, sessions)) = stores {
-            program
-                .env("VESTIBULE_DATABASE__URL", database)
-                .env("VESTIBULE_SESSIONS__URL", sessions)
-                .env(
-                    "VESTIBULE_SECRET_KEY",
-                    "a-key-for-tests-of-32-characters-or-more",
-                );
-        }
+        let mut program = self.server.beside(self.folder.path(), self.variables);
         let Output {
             status,
             stdout,

@@ -21,14 +21,8 @@ impl Server {
     /// kept; waits until it is open.
     pub(crate) fn start(folder: &Path, variables: &[(&str, &str)]) -> Self {
         let mut program = program(folder, &[]);
-        if let Some((database, sessions)) = crate::kept::urls(Some(folder)) {
+        if is_on_servers(&mut program, folder) {
             program
-                .env("VESTIBULE_DATABASE__URL", database)
-                .env("VESTIBULE_SESSIONS__URL", sessions)
-                .env(
-                    "VESTIBULE_SECRET_KEY",
-                    "a-key-for-tests-of-32-characters-or-more",
-                )
                 // How busy the machine is that runs the tests is not what these test.
                 .env("VESTIBULE_DATABASE__ACQUIRE_TIMEOUT", "20s")
                 .env("VESTIBULE_DATABASE__ANSWER_TIMEOUT", "20s")
@@ -76,6 +70,14 @@ impl Server {
     pub(crate) fn start_afresh(variables: &[(&str, &str)]) -> (Self, TempDir) {
         let folder = TempDir::new().unwrap();
         (Self::start(folder.path(), variables), folder)
+    }
+
+    /// The program for a command beside this server, which runs in `folder`, on the same stores.
+    pub(crate) fn beside(&self, folder: &Path, variables: &[(&str, &str)]) -> Command {
+        let mut command = program(folder, variables);
+        command.env("VESTIBULE_SERVER__PUBLIC_URL", &self.url);
+        is_on_servers(&mut command, folder);
+        command
     }
 
     /// Ends it without warning, as SIGKILL does.
@@ -126,6 +128,21 @@ pub(crate) fn signal(pid: u32, name: &str) {
         .args(["-c", "kill -s \"$1\" \"$2\"", "sh", name, &pid.to_string()])
         .status();
     assert!(sent.unwrap().success());
+}
+
+/// Has a program that runs in `folder` keep things on servers, where the tests are to.
+fn is_on_servers(program: &mut Command, folder: &Path) -> bool {
+    let Some((database, sessions)) = crate::kept::urls(Some(folder)) else {
+        return false;
+    };
+    program
+        .env("VESTIBULE_DATABASE__URL", database)
+        .env("VESTIBULE_SESSIONS__URL", sessions)
+        .env(
+            "VESTIBULE_SECRET_KEY",
+            "a-key-for-tests-of-32-characters-or-more",
+        );
+    true
 }
 
 /// The program, not yet started, on a free port.

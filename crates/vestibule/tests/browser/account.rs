@@ -9,7 +9,7 @@ use time::OffsetDateTime;
 use super::chromium::Scripts;
 use super::person::{PASSWORD, Person};
 use crate::archive::unzip;
-use crate::server::{Server, program};
+use crate::server::Server;
 
 #[tokio::test]
 async fn a_weak_password_is_refused_beside_its_field() {
@@ -147,11 +147,8 @@ async fn whoever_is_invited_makes_one_account() {
 
 /// A link that makes one account.
 pub(crate) fn invitation(server: &Server, folder: &TempDir) -> String {
-    let variables = [
-        ("VESTIBULE_REGISTRATION__MODE", "invite"),
-        ("VESTIBULE_SERVER__PUBLIC_URL", server.url.as_str()),
-    ];
-    let mut command = program(folder.path(), &variables);
+    let by_invitation = [("VESTIBULE_REGISTRATION__MODE", "invite")];
+    let mut command = server.beside(folder.path(), &by_invitation);
     let output = command.args(["invitation", "add"]).output().unwrap();
     let told = String::from_utf8(output.stdout).unwrap();
     told.lines().last().unwrap().to_owned()
