@@ -349,8 +349,8 @@ pub trait Links: Send + Sync {
     async fn end(&self, user: UserId, purpose: Purpose) -> Result<(), Outage>;
 }
 
-/// The invitations that are good for an account each. What is stored invites nobody: a [`LinkId`] is the digest of the token in the
-/// link. [`Users::join`] uses one up.
+/// The invitations that are good for an account each. What is stored invites nobody: a [`LinkId`] is the digest of the token
+/// in the link. [`Users::join`] uses one up.
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 #[async_trait]
 pub trait Invitations: Send + Sync {
