@@ -5,6 +5,7 @@ use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 
 use crate::ports::Links;
+use crate::session::hex;
 use crate::{EmailAddress, Invitation, Outage, Secret, UserId};
 
 /// What a link in a mail is for.
@@ -115,7 +116,7 @@ pub struct LinkId(pub [u8; 32]);
 impl LinkId {
     /// What an administrator names it by: the digest in hexadecimal.
     pub fn handle(&self) -> String {
-        self.0.map(|byte| format!("{byte:02x}")).concat()
+        hex(self.0)
     }
 }
 

@@ -112,8 +112,12 @@ pub struct SessionId {
 impl SessionId {
     /// What its owner, or an administrator, names it by: the digest in hexadecimal.
     pub fn handle(&self) -> String {
-        self.digest.map(|byte| format!("{byte:02x}")).concat()
+        hex(self.digest)
     }
+}
+
+pub(crate) fn hex(digest: [u8; 32]) -> String {
+    digest.map(|byte| format!("{byte:02x}")).concat()
 }
 
 impl fmt::Debug for SessionId {

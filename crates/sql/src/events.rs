@@ -11,10 +11,10 @@ use time::OffsetDateTime;
 use vestibule_domain::ports::{Expiring, History};
 use vestibule_domain::{Event, EventKind, Kept, Outage, RequestId, UserId};
 
-use crate::Sql;
 use crate::chain::{NO_FACTS, is_itself_or_empty, link, personal};
 use crate::entity::event::{Column, Entity, Model};
 use crate::entity::event_chain as chain;
+use crate::{AT_ONCE, Sql};
 
 /// The kept events. Each row has a hash over itself and the hash of the row before it, so that none can be changed or
 /// taken out of the middle without a trace. Any number of instances add to the one chain.
@@ -23,9 +23,6 @@ pub struct SqlEvents(pub Sql);
 /// The same, of which those go that are older than a time.
 pub struct SqlEventsKeptFor(pub SqlEvents, pub Duration);
 
-/// How many events go in one transaction: few, so that nobody waits long for it.
-const PRUNED_AT_ONCE: u64 = 500;
-
 #[async_trait]
 impl Expiring for SqlEventsKeptFor {
     fn name(&self) -> &'static str {
@@ -33,7 +30,7 @@ impl Expiring for SqlEventsKeptFor {
     }
 
     async fn forget(&self, now: OffsetDateTime) -> Result<u64, Outage> {
-        self.0.prune(now - self.1, PRUNED_AT_ONCE).await
+        self.0.prune(now - self.1, AT_ONCE).await
     }
 }
 

@@ -56,11 +56,9 @@ impl Invitations for SqlInvitations {
     }
 
     async fn end(&self, id: LinkId) -> Result<bool, Outage> {
-        let ended = Entity::delete_by_id(id.0.to_vec());
         self.0
-            .written(ended.exec(&self.0.write))
+            .written(take(&self.0.write, id))
             .await
-            .map(|ended| ended.rows_affected > 0)
             .map_err(Outage::during("ending an invitation"))
     }
 }
@@ -81,10 +79,10 @@ impl Expiring for SqlInvitations {
     }
 }
 
-/// Takes an invitation for an account; `false`: somebody else has.
-pub(crate) async fn use_up(transaction: &impl ConnectionTrait, id: LinkId) -> Result<bool, DbErr> {
-    let used = Entity::delete_by_id(id.0.to_vec());
-    Ok(used.exec(transaction).await?.rows_affected > 0)
+/// Takes an invitation out; `false`: somebody else has.
+pub(crate) async fn take(database: &impl ConnectionTrait, id: LinkId) -> Result<bool, DbErr> {
+    let taken = Entity::delete_by_id(id.0.to_vec());
+    Ok(taken.exec(database).await?.rows_affected > 0)
 }
 
 fn invitation(row: &Model) -> Invitation {

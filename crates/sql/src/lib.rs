@@ -82,7 +82,7 @@ pub struct Options {
 /// A connection that was idle for longer is tried before it is used: its server may have gone.
 const FRESH: Duration = Duration::from_secs(1);
 
-/// How many rows that are too old go in one statement: few, so that nobody waits long for it.
+/// How many rows that are too old go in one transaction: few, so that nobody waits long for it.
 const AT_ONCE: u64 = 500;
 
 /// Who migrates holds this lock of Postgres. Any number, but always the same; this one is "vestibul" in ASCII.

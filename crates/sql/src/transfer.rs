@@ -106,7 +106,8 @@ impl Side {
     }
 }
 
-/// Copies every account, with its e-mail addresses, and the names that are reserved, from the database at the URL `from` to the one at `to`, whose schema is made where there is none.
+/// Copies every account, with its e-mail addresses, and the names that are reserved, from the database at the URL `from` to
+/// the one at `to`, whose schema is made where there is none.
 /// Sessions, links and mail that waits stay behind. `progress` is told how much of how much is done.
 ///
 /// It may be broken off at any time and done again: each batch is written whole or not at all, what is there already is

@@ -60,7 +60,7 @@ impl Users for SqlUsers {
     async fn join(&self, user: &User, invitation: LinkId) -> Result<(), JoinError> {
         let joined = self.0.written(async {
             let transaction = self.0.begin().await?;
-            if !invitations::use_up(&transaction, invitation).await? {
+            if !invitations::take(&transaction, invitation).await? {
                 return Ok(Err(JoinError::NotInvited));
             }
             if !insert(&transaction, user).await? {

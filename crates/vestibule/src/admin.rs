@@ -378,14 +378,10 @@ pub async fn session(config: &Config, command: SessionCommand) -> Result<String,
         }
         SessionCommand::End { username, session } => {
             let account = office.show(&username).await?;
-            let begin_so = |(id, _): &&(SessionId, Session)| {
-                !session.is_empty() && id.handle().starts_with(&session)
-            };
-            let named: Vec<_> = account.sessions.iter().filter(begin_so).collect();
-            let [(id, _)] = named[..] else {
-                let count = named.len();
-                return Err(AdminFailed::NotOneSession(count, account.user.username));
-            };
+            let named = only(&account.sessions, |(id, _)| id.handle(), &session);
+            let (id, _) = named.map_err(|count| {
+                AdminFailed::NotOneSession(count, account.user.username.clone())
+            })?;
             office.administer.end_session(*id).await?;
             "The session is over.\n".to_owned()
         }
@@ -441,13 +437,8 @@ pub async fn invitation(
         }
         InvitationCommand::End { invitation } => {
             let invitations = administer.invitations().await?;
-            let begin_so = |(id, _): &&(LinkId, Invitation)| {
-                !invitation.is_empty() && id.handle().starts_with(&invitation)
-            };
-            let named: Vec<_> = invitations.iter().filter(begin_so).collect();
-            let [(id, _)] = named[..] else {
-                return Err(AdminFailed::NotOneInvitation(named.len()));
-            };
+            let named = only(&invitations, |(id, _)| id.handle(), &invitation);
+            let (id, _) = named.map_err(AdminFailed::NotOneInvitation)?;
             if !administer.end_invitation(*id).await? {
                 return Err(AdminFailed::NotOneInvitation(0));
             }
@@ -456,6 +447,16 @@ pub async fn invitation(
     };
     office.close().await;
     Ok(told)
+}
+
+/// The one whose handle begins so; how many there are where it is not one.
+fn only<'a, T>(all: &'a [T], handle: fn(&T) -> String, start: &str) -> Result<&'a T, usize> {
+    let begins_so = |it: &&T| !start.is_empty() && handle(it).starts_with(start);
+    let named: Vec<_> = all.iter().filter(begins_so).collect();
+    match named[..] {
+        [one] => Ok(one),
+        _ => Err(named.len()),
+    }
 }
 
 fn invitation_json((id, invitation): &(LinkId, Invitation)) -> Value {
