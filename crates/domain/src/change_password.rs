@@ -144,7 +144,8 @@ impl ChangePassword {
         self.events.record(event);
         end_choosing(self.links.as_ref(), user.id).await?;
         self.sign_in.sessions.end_all(user.id).await?;
-        Ok(self.sign_in.start(user.id, browser).await?)
+        let (session, _) = self.sign_in.start(user.id, browser).await?;
+        Ok(session)
     }
 }
 
@@ -262,7 +263,7 @@ mod tests {
             .once()
             .in_sequence(&mut order)
             .return_once(|_| Ok(()));
-        users.expect_record_login().return_once(|_, _| Ok(()));
+        users.expect_record_login().return_once(|_, _| Ok(None));
         sessions
             .expect_start()
             .once()

@@ -89,7 +89,8 @@ pub async fn users(users: &impl Users) {
     let first = visit(60, Some("203.0.113.7"));
     let next = visit(120, Some("2001:db8::7"));
     let unseen = visit(180, None);
-    users.record_login(ada.id, &first).await.unwrap();
+    let noted = users.record_login(ada.id, &first).await.unwrap();
+    assert_eq!(noted, users.find(ada.id).await.unwrap());
     assert_eq!(logins(users, ada.id).await, (Some(first.clone()), None));
     users.record_login(ada.id, &next).await.unwrap();
     assert_eq!(
@@ -103,10 +104,8 @@ pub async fn users(users: &impl Users) {
         (None, None),
         "nobody else's logins"
     );
-    users
-        .record_login(UserId::new(), &visit(0, None))
-        .await
-        .unwrap();
+    let nobody = users.record_login(UserId::new(), &visit(0, None)).await;
+    assert_eq!(nobody.unwrap(), None);
 
     changing(users, &ada, &bob).await;
 }

@@ -119,8 +119,8 @@ impl Login {
 
         let hash = self.renew_hash(user, hash, &password).await?;
         self.tell(user, browser).await?;
-        let session = self.sign_in.start(user, browser).await?;
-        if self.still_opens(user, password, &hash).await? {
+        let (session, now) = self.sign_in.start(user, browser).await?;
+        if self.still_opens(now, password, &hash).await? {
             Ok(session)
         } else {
             self.sign_in.sessions.end(session.token.id()).await?;
@@ -155,15 +155,15 @@ impl Login {
         self.notices.put(letters).await
     }
 
-    /// Whether the password is the account's even now. Somebody may have changed it and ended all sessions while this one
+    /// Whether the password is the account's even `now`. Somebody may have changed it and ended all sessions while this one
     /// was about to start: seen from there it would start afterwards, and stay.
     async fn still_opens(
         &self,
-        id: UserId,
+        now: Option<User>,
         password: Password,
         hash: &PasswordHash,
     ) -> Result<bool, Outage> {
-        match self.users.find(id).await? {
+        match now {
             None => Ok(false),
             Some(user) if user.disabled.is_some() => Ok(false),
             Some(user) if user.password.as_ref() == Some(hash) => Ok(true),
@@ -256,7 +256,10 @@ mod tests {
 
     /// Once the session has started, the account is `now`.
     fn becomes(users: &mut MockUsers, now: Option<User>) {
-        users.expect_find().once().return_once(|_| Ok(now));
+        users
+            .expect_record_login()
+            .once()
+            .return_once(|_, _| Ok(now));
     }
 
     fn answering(matches: bool) -> MockPasswords {
@@ -317,8 +320,7 @@ mod tests {
                     && visit.from == Some([203, 0, 113, 7].into())
             })
             .once()
-            .return_once(|_, _| Ok(()));
-        becomes(&mut users, Some(ada));
+            .return_once(|_, _| Ok(Some(ada)));
         let mut passwords = answering(true);
         passwords.expect_is_current().return_const(true);
         let brought = SessionToken::random(UserId::new()).unwrap();
@@ -356,7 +358,6 @@ mod tests {
             .withf(|_, old, new| old.as_str() == "old" && new.as_str() == "new")
             .once()
             .return_once(|_, _, _| Ok(true));
-        users.expect_record_login().return_once(|_, _| Ok(()));
         let password = PasswordHash::new("new".into());
         becomes(
             &mut users,
@@ -386,7 +387,6 @@ mod tests {
     /// A login during which the account becomes `now`, and the password then `matches` its new hash or not.
     async fn overtaken(now: Option<User>, matches: bool) -> Result<NewSession, LoginError> {
         let mut users = knows(&ada());
-        users.expect_record_login().return_once(|_, _| Ok(()));
         let changed = now.as_ref().is_some_and(|now| now.disabled.is_none());
         becomes(&mut users, now);
         let mut passwords = answering(true);
@@ -426,15 +426,18 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn no_session_starts_when_the_visit_cannot_be_noted() {
+    async fn no_session_stays_when_the_visit_cannot_be_noted() {
         let mut users = knows(&ada());
         users
             .expect_record_login()
             .return_once(|_, _| Err(Outage::during("noting a login")("gone")));
         let mut passwords = answering(true);
         passwords.expect_is_current().return_const(true);
+        let mut sessions = MockSessions::new();
+        sessions.expect_start().once().return_once(|_, _| Ok(()));
+        sessions.expect_end().once().return_once(|_| Ok(()));
 
-        let login = login(users, passwords, MockSessions::new());
+        let login = login(users, passwords, sessions);
         let outcome = attempt(&login, &Browser::default()).await;
         assert!(matches!(outcome, Err(LoginError::Outage(_))));
     }

@@ -115,12 +115,12 @@ pub trait Users: Send + Sync {
     /// [`JoinError`].
     async fn join(&self, user: &User, invitation: LinkId) -> Result<(), JoinError>;
 
-    /// Makes `visit` the last login, and what was the last login the one before. Nothing happens when the account is
-    /// gone.
+    /// Makes `visit` the last login, and what was the last login the one before. The answer is the account as it is then,
+    /// none when it is gone: whatever was changed before this was called is seen.
     ///
     /// # Errors
     /// [`Outage`] when the store cannot be reached.
-    async fn record_login(&self, id: UserId, visit: &Visit) -> Result<(), Outage>;
+    async fn record_login(&self, id: UserId, visit: &Visit) -> Result<Option<User>, Outage>;
 
     /// Replaces the hash `old` by `new`. Nothing happens when the account no longer has `old`, so that a rehash never
     /// undoes a change of password that came in between; then the answer is `false`.

@@ -174,7 +174,7 @@ impl Register {
             Some(email) => self.emails.keep(user.id, &email, browser).await.is_ok(),
             None => false,
         };
-        let session = self.sign_in.start(user.id, browser).await?;
+        let (session, _) = self.sign_in.start(user.id, browser).await?;
         Ok(Registered { session, is_mailed })
     }
 }
@@ -283,7 +283,7 @@ mod tests {
         users
             .expect_record_login()
             .once()
-            .return_once(|_, _| Ok(()));
+            .return_once(|_, _| Ok(None));
         let mut sessions = MockSessions::new();
         sessions.expect_start().once().return_once(|_, _| Ok(()));
 
@@ -360,7 +360,7 @@ mod tests {
             .withf(move |user, invitation| user.username.as_str() == "ada" && *invitation == id)
             .once()
             .return_once(|_, _| Ok(()));
-        users.expect_record_login().return_once(|_, _| Ok(()));
+        users.expect_record_login().return_once(|_, _| Ok(None));
         let register = by_invitation(users, hashing(), datetime!(2026-11-23 12:00:01 UTC));
         assert!(attempt_with(&register, Some(&token)).await.is_ok());
     }

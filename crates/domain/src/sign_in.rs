@@ -6,10 +6,10 @@ use time::OffsetDateTime;
 
 use crate::ports::{Clock, Events, Sessions, Users};
 use crate::{
-    DeviceId, Event, EventKind, Outage, RequestId, SessionLimits, SessionToken, UserId, Visit,
+    DeviceId, Event, EventKind, Outage, RequestId, SessionLimits, SessionToken, User, UserId, Visit,
 };
 
-/// What comes after proof, the same for every proof: the visit is noted and a new session starts.
+/// What comes after proof, the same for every proof: a new session starts and the visit is noted.
 pub struct SignIn {
     /// Where the visit is noted.
     pub users: Arc<dyn Users>,
@@ -69,30 +69,38 @@ pub struct NewSession {
 }
 
 impl SignIn {
-    /// Signs `user` in. The token is always a new one: what a browser brought along is never adopted.
+    /// Signs `user` in. The token is always a new one: what a browser brought along is never adopted. With it comes the
+    /// account as it is once the session is there: whoever ended the account's sessions before had changed it already.
     pub(crate) async fn start(
         &self,
         user: UserId,
         browser: &Browser,
-    ) -> Result<NewSession, Outage> {
+    ) -> Result<(NewSession, Option<User>), Outage> {
         let now = self.clock.now();
-        let visit = Visit {
-            at: now,
-            from: browser.address,
-        };
-        self.users.record_login(user, &visit).await?;
-
         if let Some(old) = &browser.session {
             self.sessions.end(old.id()).await?;
         }
         let token = SessionToken::random(user)?;
         let session = self.limits.start(user, now, browser);
         self.sessions.start(token.id(), &session).await?;
+        let visit = Visit {
+            at: now,
+            from: browser.address,
+        };
+        let found = match self.users.record_login(user, &visit).await {
+            Ok(found) => found,
+            Err(outage) => {
+                // Where that fails, too, nobody gets to know its token.
+                let _ = self.sessions.end(token.id()).await;
+                return Err(outage);
+            }
+        };
         self.events
             .record(browser.event(EventKind::SessionCreated, now, Some(user)));
-        Ok(NewSession {
+        let session = NewSession {
             token,
             keep: browser.remember.then_some(self.limits.remembered),
-        })
+        };
+        Ok((session, found))
     }
 }

@@ -74,7 +74,8 @@ impl Users for SqlUsers {
             .map_err(Outage::during("adding a user who was invited"))?
     }
 
-    async fn record_login(&self, id: UserId, visit: &Visit) -> Result<(), Outage> {
+    async fn record_login(&self, id: UserId, visit: &Visit) -> Result<Option<User>, Outage> {
+        const DURING: &str = "noting a login";
         let (at, from) = columns(Some(visit));
         let noted = Entity::update_many()
             .col_expr(Column::PreviousLoginAt, Expr::col(Column::LastLoginAt))
@@ -82,12 +83,12 @@ impl Users for SqlUsers {
             .col_expr(Column::LastLoginAt, Expr::value(at))
             .col_expr(Column::LastLoginFrom, Expr::value(from))
             .filter(Column::Id.eq(id.0));
-        self.0
-            // The session that follows takes it to the disk.
-            .written(noted.exec(&self.0.lazy))
+        let rows = self
+            .0
+            .written(noted.exec_with_returning(&self.0.lazy))
             .await
-            .map(drop)
-            .map_err(Outage::during("noting a login"))
+            .map_err(Outage::during(DURING))?;
+        rows.into_iter().next().map(user).transpose()
     }
 
     async fn replace_hash(
