@@ -5,9 +5,10 @@ use thiserror::Error;
 use time::OffsetDateTime;
 
 use crate::ports::{AddEmailError, Links, VerifyEmailError};
+use crate::throttle::TooOften;
 use crate::{
     Browser, Email, EmailAddress, EventKind, Letter, LetterKind, Link, LinkToken, Notices, Outage,
-    Purpose, Throttle, Throttled, UserId,
+    Purpose, Throttle, UserId,
 };
 
 /// Whether accounts have e-mail addresses.
@@ -62,13 +63,11 @@ impl From<AddEmailError> for NotAdded {
     }
 }
 
-impl From<Throttled> for NotAdded {
-    fn from(throttled: Throttled) -> Self {
-        match throttled {
-            Throttled::TooSoon(wait) => Self::TooSoon(wait),
-            // There is no such limit.
-            Throttled::Off => Self::TooSoon(Duration::ZERO),
-            Throttled::Outage(outage) => Self::Outage(outage),
+impl From<TooOften> for NotAdded {
+    fn from(refusal: TooOften) -> Self {
+        match refusal {
+            TooOften::Wait(wait) => Self::TooSoon(wait),
+            TooOften::Outage(outage) => Self::Outage(outage),
         }
     }
 }
@@ -130,7 +129,7 @@ impl OwnEmails {
         &self,
         address: &EmailAddress,
         browser: &Browser,
-    ) -> Result<(), Throttled> {
+    ) -> Result<(), TooOften> {
         self.throttle.mail(&address.folded(), browser).await
     }
 

@@ -4,10 +4,10 @@ use std::time::Duration;
 use thiserror::Error;
 
 use crate::ports::{AddUserError, Clock, Events, Invitations, JoinError, Passwords, Users};
+use crate::throttle::TooOften;
 use crate::{
     Admission, Browser, EmailAddress, EventKind, Invitation, LinkToken, NewPassword, NewSession,
-    Outage, OwnEmails, Permit, Purpose, Registration, SignIn, Throttle, Throttled, User, UserId,
-    Username,
+    Outage, OwnEmails, Permit, Purpose, Registration, SignIn, Throttle, User, UserId, Username,
 };
 
 /// Making an account, and signing its owner in.
@@ -116,10 +116,8 @@ impl Register {
         browser: &Browser,
     ) -> Result<Permit, RegisterError> {
         self.throttle.permit(browser).await.map_err(|e| match e {
-            Throttled::TooSoon(wait) => RegisterError::TooSoon(wait),
-            // There is no such limit.
-            Throttled::Off => RegisterError::Closed,
-            Throttled::Outage(outage) => RegisterError::Outage(outage),
+            TooOften::Wait(wait) => RegisterError::TooSoon(wait),
+            TooOften::Outage(outage) => RegisterError::Outage(outage),
         })
     }
 
@@ -144,10 +142,8 @@ impl Register {
                 .admit(email, browser)
                 .await
                 .map_err(|e| match e {
-                    Throttled::TooSoon(wait) => RegisterError::TooManyMails(wait),
-                    // There is no such limit.
-                    Throttled::Off => RegisterError::TooManyMails(Duration::ZERO),
-                    Throttled::Outage(outage) => RegisterError::Outage(outage),
+                    TooOften::Wait(wait) => RegisterError::TooManyMails(wait),
+                    TooOften::Outage(outage) => RegisterError::Outage(outage),
                 })?;
         }
 

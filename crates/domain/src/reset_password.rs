@@ -5,9 +5,10 @@ use thiserror::Error;
 
 use crate::link::end_choosing;
 use crate::ports::{Links, Passwords, Sessions, Users};
+use crate::throttle::TooOften;
 use crate::{
     Browser, EmailAddress, EventKind, LetterId, LetterKind, Link, LinkToken, NewPassword, Notices,
-    Outage, Permit, Purpose, Throttle, Throttled, User, Username, Waiting,
+    Outage, Permit, Purpose, Throttle, User, Username, Waiting,
 };
 
 /// Choosing another password without the one there is, by whoever reads the account's mail.
@@ -45,13 +46,11 @@ pub enum ResetError {
     Outage(#[from] Outage),
 }
 
-impl From<Throttled> for ResetError {
-    fn from(throttled: Throttled) -> Self {
-        match throttled {
-            Throttled::TooSoon(wait) => Self::TooSoon(wait),
-            // There is no such limit.
-            Throttled::Off => Self::TooSoon(Duration::ZERO),
-            Throttled::Outage(outage) => Self::Outage(outage),
+impl From<TooOften> for ResetError {
+    fn from(refusal: TooOften) -> Self {
+        match refusal {
+            TooOften::Wait(wait) => Self::TooSoon(wait),
+            TooOften::Outage(outage) => Self::Outage(outage),
         }
     }
 }

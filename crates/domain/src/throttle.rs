@@ -51,6 +51,17 @@ pub enum Throttled {
     Outage(#[from] Outage),
 }
 
+/// Why a mail is not sent, or no account made, at once.
+#[derive(Debug, Error)]
+pub(crate) enum TooOften {
+    /// For so long there is none.
+    #[error("too many wishes")]
+    Wait(Duration),
+    /// The outside did not answer.
+    #[error(transparent)]
+    Outage(#[from] Outage),
+}
+
 /// A guess that may be made, and was counted as a wrong one.
 #[derive(Debug)]
 pub(crate) struct Guess {
@@ -154,40 +165,39 @@ impl Throttle {
     }
 
     /// Counts somebody's wish for a new account.
-    pub(crate) async fn permit(&self, browser: &Browser) -> Result<Permit, Throttled> {
+    pub(crate) async fn permit(&self, browser: &Browser) -> Result<Permit, TooOften> {
         let bucket = Bucket::registration(seen(browser));
-        let wait = match self.claim(bucket, &self.limits.registration).await? {
-            Claim::Granted(_) => return Ok(Permit(())),
-            Claim::Wait(wait) => Some(wait),
-            Claim::Off => None,
-        };
-        let event = self.event(EventKind::LimitExceeded, None, browser);
-        self.events
-            .record(event.with(facts("registrations of an address", wait)));
-        Err(refusal(wait))
+        let limit = &self.limits.registration;
+        self.wish(bucket, limit, "registrations of an address", browser)
+            .await?;
+        Ok(Permit(()))
     }
 
     /// Counts a mail that somebody wants to be sent to `target`, the same whether there is such a one.
-    pub(crate) async fn mail(&self, target: &str, browser: &Browser) -> Result<(), Throttled> {
-        let limits = [
-            (
-                Bucket::sender(seen(browser)),
-                &self.limits.registration,
-                "mails of an address",
-            ),
-            (Bucket::mail(target), &self.limits.mail, "mails to one"),
-        ];
-        for (bucket, limit, rule) in limits {
-            let wait = match self.claim(bucket, limit).await? {
-                Claim::Granted(_) => continue,
-                Claim::Wait(wait) => Some(wait),
-                Claim::Off => None,
-            };
-            let event = self.event(EventKind::LimitExceeded, None, browser);
-            self.events.record(event.with(facts(rule, wait)));
-            return Err(refusal(wait));
-        }
-        Ok(())
+    pub(crate) async fn mail(&self, target: &str, browser: &Browser) -> Result<(), TooOften> {
+        let (sender, limit) = (Bucket::sender(seen(browser)), &self.limits.registration);
+        self.wish(sender, limit, "mails of an address", browser)
+            .await?;
+        let (target, limit) = (Bucket::mail(target), &self.limits.mail);
+        self.wish(target, limit, "mails to one", browser).await
+    }
+
+    async fn wish(
+        &self,
+        bucket: Bucket,
+        limit: &Limit,
+        rule: Rule,
+        browser: &Browser,
+    ) -> Result<(), TooOften> {
+        let wait = match self.claim(bucket, limit).await? {
+            Claim::Granted(_) => return Ok(()),
+            Claim::Wait(wait) => wait,
+            // No limit of wishes is ever off.
+            Claim::Off => limit.longest_wait,
+        };
+        let event = self.event(EventKind::LimitExceeded, None, browser);
+        self.events.record(event.with(facts(rule, Some(wait))));
+        Err(TooOften::Wait(wait))
     }
 
     /// A new account starts without the guesses at its name that were made when nobody had it.
@@ -488,6 +498,6 @@ mod tests {
         let throttle = throttle(attempts, events);
         assert!(throttle.permit(&stranger()).await.is_ok());
         let refused = throttle.permit(&stranger()).await;
-        assert!(matches!(refused, Err(Throttled::TooSoon(_))));
+        assert!(matches!(refused, Err(TooOften::Wait(_))));
     }
 }
