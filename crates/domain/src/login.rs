@@ -312,15 +312,7 @@ mod tests {
         let ada = ada();
         let id = ada.id;
         let mut users = knows(&ada);
-        users
-            .expect_record_login()
-            .withf(move |user, visit| {
-                *user == id
-                    && visit.at == datetime!(2026-11-23 12:00 UTC)
-                    && visit.from == Some([203, 0, 113, 7].into())
-            })
-            .once()
-            .return_once(|_, _| Ok(Some(ada)));
+        let mut order = mockall::Sequence::new();
         let mut passwords = answering(true);
         passwords.expect_is_current().return_const(true);
         let brought = SessionToken::random(UserId::new()).unwrap();
@@ -335,7 +327,19 @@ mod tests {
             .expect_start()
             .withf(move |started, session| *started != old && session.user == id)
             .once()
+            .in_sequence(&mut order)
             .return_once(|_, _| Ok(()));
+        // Whoever ended all sessions before that had changed the account already.
+        users
+            .expect_record_login()
+            .withf(move |user, visit| {
+                *user == id
+                    && visit.at == datetime!(2026-11-23 12:00 UTC)
+                    && visit.from == Some([203, 0, 113, 7].into())
+            })
+            .once()
+            .in_sequence(&mut order)
+            .return_once(|_, _| Ok(Some(ada)));
 
         let login = login(users, passwords, sessions);
         let browser = Browser {
