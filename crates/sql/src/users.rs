@@ -75,7 +75,6 @@ impl Users for SqlUsers {
     }
 
     async fn record_login(&self, id: UserId, visit: &Visit) -> Result<Option<User>, Outage> {
-        const DURING: &str = "noting a login";
         let (at, from) = columns(Some(visit));
         let noted = Entity::update_many()
             .col_expr(Column::PreviousLoginAt, Expr::col(Column::LastLoginAt))
@@ -87,7 +86,7 @@ impl Users for SqlUsers {
             .0
             .written(noted.exec_with_returning(&self.0.lazy))
             .await
-            .map_err(Outage::during(DURING))?;
+            .map_err(Outage::during("noting a login"))?;
         rows.into_iter().next().map(user).transpose()
     }
 

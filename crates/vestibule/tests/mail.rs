@@ -4,6 +4,7 @@
 mod addresses;
 mod notices;
 mod reset;
+mod verify;
 
 use std::time::Duration;
 
