@@ -500,4 +500,15 @@ mod tests {
         let refused = throttle.permit(&stranger()).await;
         assert!(matches!(refused, Err(TooOften::Wait(_))));
     }
+    /// Whatever a store says, it comes to an end.
+    #[tokio::test]
+    async fn a_wish_is_refused_for_a_time_and_never_for_good() {
+        let bucket = Bucket::sender([203, 0, 113, 7].into());
+        let attempts = answering(&[(bucket, Claim::Off)]);
+        let events = noting(EventKind::LimitExceeded, "mails of an address");
+        let throttle = throttle(attempts, events);
+        let refused = throttle.mail("ada", &stranger()).await;
+        let longest = throttle.limits.registration.longest_wait;
+        assert!(matches!(refused, Err(TooOften::Wait(wait)) if wait == longest));
+    }
 }
