@@ -201,8 +201,8 @@ fn moment(at: OffsetDateTime) -> Result<String, Outage> {
         .map_err(Outage::during("telling the time"))
 }
 
-/// A time for people; links last whole minutes, hours or days.
-fn in_words(time: Duration) -> String {
+/// A time for people, such as "30 minutes"; links last whole minutes, hours or days.
+pub fn in_words(time: Duration) -> String {
     let minutes = time.as_secs() / 60;
     let (count, unit) = match minutes {
         m if m % (24 * 60) == 0 && m > 24 * 60 => (m / (24 * 60), "day"),

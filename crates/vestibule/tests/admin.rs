@@ -129,6 +129,7 @@ async fn whoever_is_invited_chooses_a_password_that_nobody_else_knows() {
     let operator = Operator::new();
     let told = operator.says("user add Grace");
     assert!(told.contains("Hand this link to grace"), "{told}");
+    assert!(told.contains("once, for 7 days:"), "{told}");
     let link = told.lines().last().unwrap();
     let path = link.strip_prefix(&operator.server.url).unwrap();
     assert!(path.starts_with("/link/invite/"), "{path}");

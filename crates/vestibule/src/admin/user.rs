@@ -3,6 +3,7 @@ use std::sync::Arc;
 use clap::Subcommand;
 use serde_json::json;
 use vestibule_domain::{Leave, NotInvited, User, Username, WayIn};
+use vestibule_mail::in_words;
 
 use super::report::{account_json, account_text, line, list_of_users};
 use super::{AdminFailed, Office};
@@ -166,7 +167,7 @@ impl Office {
                 if as_json {
                     return line(&json!({ "username": username.as_str(), "link": link }));
                 }
-                let lasts = humantime::format_duration(purpose.lasts());
+                let lasts = in_words(purpose.lasts());
                 format!(
                     "Hand this link to {username}, and to nobody else. It is good once, for {lasts}:\n{link}\n"
                 )
