@@ -19,7 +19,7 @@ use vestibule_domain::ports::Passwords;
 use vestibule_domain::{Outage, Password, PasswordHash};
 
 use crate::pepper::Peppers;
-use crate::queue::{Memory, Queue};
+use crate::queue::{Answer, Memory, Queue};
 use crate::stored::{Stored, write};
 use crate::werkzeug::Werkzeug;
 
@@ -121,12 +121,15 @@ impl Argon2Passwords {
     ) -> Result<T, Outage> {
         const DURING: &str = "hashing a password";
         let (answer, outcome) = oneshot::channel();
-        let job = Box::new(move |memory: &mut Memory| {
+        let job = Box::new(move |memory: &mut Memory| -> Answer {
             // Whoever asked may have gone: then the work is spared.
-            if !answer.is_closed() {
-                // Sending fails only when they went meanwhile.
-                let _ = answer.send(task(memory));
-            }
+            let outcome = (!answer.is_closed()).then(|| task(memory));
+            Box::new(|| {
+                if let Some(outcome) = outcome {
+                    // It fails only when they went meanwhile.
+                    let _ = answer.send(outcome);
+                }
+            })
         });
         if !self.queue.push(job) {
             let why = "too many passwords are waiting to be hashed";

@@ -1,9 +1,11 @@
 //! The hashing threads, and what waits for them.
 
+use std::collections::VecDeque;
+use std::mem;
 use std::num::NonZero;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, channel, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -13,12 +15,31 @@ use secrecy::zeroize::Zeroize;
 use crate::{Cost, Options};
 
 /// A piece of work, done with the memory of the thread that does it.
-pub(crate) type Job = Box<dyn FnOnce(&mut Memory) + Send>;
+pub(crate) type Job = Box<dyn FnOnce(&mut Memory) -> Answer + Send>;
+
+/// Tells whoever waits for a job what came of it.
+pub(crate) type Answer = Box<dyn FnOnce() + Send>;
 
 /// Where jobs wait. The threads end with it.
 pub(crate) struct Queue {
-    jobs: SyncSender<Job>,
+    hall: Arc<Hall>,
     threads: usize,
+}
+
+/// Where those who ask and those who hash meet.
+struct Hall {
+    places: usize,
+    waiting: Mutex<Waiting>,
+    /// A job came, or none will any more.
+    news: Condvar,
+}
+
+#[derive(Default)]
+struct Waiting {
+    jobs: VecDeque<Job>,
+    /// What is done, until it is told.
+    answers: Vec<Answer>,
+    is_closed: bool,
 }
 
 /// How many hashes may wait for one thread: some 2 s of work, at the default cost or at any higher one, which is as long as
@@ -30,6 +51,10 @@ fn waiting(cost: Cost) -> usize {
     usize::try_from(waiting.clamp(4, 128)).unwrap_or(4)
 }
 
+/// Of what may wait, the part that is told at once at the most: a quarter of a second's work, whatever a hash costs and however
+/// many threads there are. More of them save next to nothing more.
+const TOGETHER: usize = 8;
+
 /// How long a thread without work keeps its memory.
 const IDLE: Duration = Duration::from_secs(30);
 
@@ -37,13 +62,12 @@ impl Queue {
     pub(crate) fn new(options: &Options) -> std::io::Result<Self> {
         let cores = thread::available_parallelism().map_or(1, NonZero::get);
         let threads = options.threads(cores);
-        let (queue, jobs) = sync_channel(waiting(options.cost) * threads);
-        let jobs = Arc::new(Mutex::new(jobs));
+        let hall = Arc::new(Hall::new(waiting(options.cost) * threads));
         let share_kib = options.budget_kib / threads as u64;
         let large = Arc::new(Mutex::new(()));
         let (ready, started) = channel::<()>();
         for number in 0..threads {
-            let jobs = Arc::clone(&jobs);
+            let hall = Arc::clone(&hall);
             let ready = ready.clone();
             let memory = Memory {
                 blocks: Vec::new(),
@@ -55,16 +79,13 @@ impl Queue {
                 .spawn(move || {
                     lower_priority();
                     drop(ready);
-                    work(&jobs, memory);
+                    hall.work(memory);
                 })?;
         }
         // From the first hash on, each has its priority. Nothing is ever sent: it ends when all have let go of it.
         drop(ready);
         started.iter().for_each(drop);
-        Ok(Self {
-            jobs: queue,
-            threads,
-        })
+        Ok(Self { hall, threads })
     }
 
     pub(crate) fn threads(&self) -> usize {
@@ -73,26 +94,82 @@ impl Queue {
 
     /// Whether there was a place left for `job`.
     pub(crate) fn push(&self, job: Job) -> bool {
-        self.jobs.try_send(job).is_ok()
+        self.hall.push(job)
     }
 }
 
-fn work(jobs: &Mutex<Receiver<Job>>, mut memory: Memory) {
-    loop {
-        let job = jobs
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .recv_timeout(IDLE);
-        match job {
-            // A panic costs its own caller an answer, and nobody else a thread.
-            Ok(job) => {
-                if catch_unwind(AssertUnwindSafe(|| job(&mut memory))).is_err() {
-                    memory.give_back();
-                }
-            }
-            Err(RecvTimeoutError::Timeout) => memory.give_back(),
-            Err(RecvTimeoutError::Disconnected) => return memory.give_back(),
+impl Drop for Queue {
+    fn drop(&mut self) {
+        self.hall.look().is_closed = true;
+        self.hall.news.notify_all();
+    }
+}
+
+impl Hall {
+    fn new(places: usize) -> Self {
+        Self {
+            places,
+            waiting: Mutex::default(),
+            news: Condvar::new(),
         }
+    }
+
+    /// No job runs while it is held.
+    fn look(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn push(&self, job: Job) -> bool {
+        let mut waiting = self.look();
+        let has_place = waiting.jobs.len() < self.places;
+        if has_place {
+            waiting.jobs.push_back(job);
+            self.news.notify_one();
+        }
+        has_place
+    }
+
+    fn work(&self, mut memory: Memory) {
+        loop {
+            match self.next() {
+                // A panic costs its own caller an answer, and nobody else a thread.
+                Ok(job) => {
+                    let answer = catch_unwind(AssertUnwindSafe(|| job(&mut memory)));
+                    if answer.is_err() {
+                        memory.give_back();
+                    }
+                    self.tell(answer.ok());
+                }
+                Err(RecvTimeoutError::Timeout) => memory.give_back(),
+                Err(RecvTimeoutError::Disconnected) => return memory.give_back(),
+            }
+        }
+    }
+
+    /// The job that has waited longest, or why there is none.
+    fn next(&self) -> Result<Job, RecvTimeoutError> {
+        let is_quiet = |waiting: &mut Waiting| waiting.jobs.is_empty() && !waiting.is_closed;
+        let woken = self.news.wait_timeout_while(self.look(), IDLE, is_quiet);
+        let (mut waiting, _) = woken.unwrap_or_else(PoisonError::into_inner);
+        match waiting.jobs.pop_front() {
+            Some(job) => Ok(job),
+            None if waiting.is_closed => Err(RecvTimeoutError::Disconnected),
+            None => Err(RecvTimeoutError::Timeout),
+        }
+    }
+
+    /// Tells what was done: at once while few wait, else several together, which others wait for as long as they wait for a
+    /// thread. A hash leaves the caches empty, so that of those who go on together the first pays for all.
+    fn tell(&self, answer: Option<Answer>) {
+        let mut waiting = self.look();
+        waiting.answers.extend(answer);
+        // Whatever is kept back, a job is left that ends here.
+        if waiting.answers.len() < waiting.jobs.len().min(self.places / TOGETHER) {
+            return;
+        }
+        let answers = mem::take(&mut waiting.answers);
+        drop(waiting);
+        answers.into_iter().for_each(|tell| tell());
     }
 }
 
@@ -174,6 +251,7 @@ impl Memory {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::mpsc::{Receiver, Sender};
 
     fn cost(memory_kib: u32, iterations: u32) -> Cost {
         Cost {
@@ -192,6 +270,81 @@ mod tests {
             (cost(4_194_304, 64), 4),
         ] {
             assert_eq!(waiting(cost), places, "{cost:?}");
+        }
+    }
+
+    /// A queue of one thread, and what was done and told in it.
+    fn one_thread() -> (Queue, Sender<String>, Receiver<String>) {
+        let options = Options {
+            budget_kib: 1,
+            ..cost(19_456, 2).into()
+        };
+        let (log, logged) = channel();
+        (Queue::new(&options).unwrap(), log, logged)
+    }
+
+    fn job(name: usize, log: &Sender<String>) -> Job {
+        let log = log.clone();
+        Box::new(move |_| {
+            log.send(format!("done {name}")).unwrap();
+            Box::new(move || log.send(format!("told {name}")).unwrap())
+        })
+    }
+
+    /// Keeps the thread until it is let go.
+    fn gate(log: &Sender<String>) -> (Job, Sender<()>) {
+        let (open, opened) = channel::<()>();
+        let last = job(0, log);
+        let gate = Box::new(move |memory: &mut Memory| {
+            opened.recv().unwrap();
+            last(memory)
+        });
+        (gate, open)
+    }
+
+    #[test]
+    fn while_many_wait_several_are_told_together() {
+        let (queue, log, logged) = one_thread();
+        let (gate, open) = gate(&log);
+        assert!(queue.push(gate));
+        for name in 1..=7 {
+            assert!(queue.push(job(name, &log)));
+        }
+        open.send(()).unwrap();
+        drop((queue, log));
+        let logged: Vec<String> = logged.iter().collect();
+        let expected = "done 0,done 1,done 2,done 3,told 0,told 1,told 2,told 3,\
+            done 4,done 5,told 4,told 5,done 6,told 6,done 7,told 7";
+        assert_eq!(logged.join(","), expected);
+    }
+
+    #[test]
+    fn a_job_that_breaks_off_keeps_no_answer_back() {
+        let (queue, log, logged) = one_thread();
+        let (gate, open) = gate(&log);
+        assert!(queue.push(gate));
+        for _ in 0..2 {
+            assert!(queue.push(Box::new(|_| panic!("breaks off"))));
+        }
+        open.send(()).unwrap();
+        drop((queue, log));
+        assert_eq!(logged.iter().collect::<Vec<_>>(), ["done 0", "told 0"]);
+    }
+
+    #[test]
+    fn no_more_are_kept_back_than_a_part_of_what_may_wait() {
+        let hall = Hall::new(3 * TOGETHER);
+        let (log, logged) = channel();
+        for name in 0..3 * TOGETHER {
+            assert!(hall.push(job(name, &log)));
+        }
+        assert!(!hall.push(job(0, &log)), "there is no place left");
+        for (name, told) in [(0, 0), (1, 0), (2, 3), (3, 0)] {
+            let log = log.clone();
+            hall.tell(Some(Box::new(move || {
+                log.send(name.to_string()).unwrap();
+            })));
+            assert_eq!(logged.try_iter().count(), told, "after {name}");
         }
     }
 
