@@ -44,7 +44,7 @@ impl Sessions for SqlSessions {
             agent: Set(session.agent.clone()),
         };
         self.0
-            .written(row.insert(&self.0.write))
+            .written(row.insert(&self.0.lazy))
             .await
             .map(drop)
             .map_err(Outage::during("starting a session"))
