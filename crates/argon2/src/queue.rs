@@ -169,15 +169,17 @@ impl Hall {
         }
         let answers = mem::take(&mut waiting.answers);
         drop(waiting);
-        answers.into_iter().for_each(|tell| tell());
+        for tell in answers {
+            tell();
+        }
     }
 }
 
 /// Lets pages go before hashes. Linux has a priority for each thread; elsewhere it is one for all, and is left alone.
 fn lower_priority() {
-    /// Half the way down: the hashes still get what pages leave.
+    /// All the way down: a page that is asked for waits for no hash, and the hashes still get what pages leave.
     #[cfg(target_os = "linux")]
-    const NICE: i32 = 10;
+    const NICE: i32 = 19;
     // It fails where it is lower already, which does.
     #[cfg(target_os = "linux")]
     let _ = rustix::process::setpriority_process(None, NICE);
