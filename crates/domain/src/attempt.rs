@@ -3,7 +3,9 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 
 use sha2::{Digest, Sha256};
+use time::OffsetDateTime;
 
+use crate::ports::Attempts;
 use crate::{Outage, Username};
 
 /// What attempts are counted by: an account, an address, a browser. A store sees a digest, so that what people type into
@@ -117,9 +119,46 @@ pub enum Claim {
     Off,
 }
 
+/// Whether an attempt may be made that counts in two buckets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Claims {
+    /// It may, and was counted in both: in the second it is the how-manieth since the last success.
+    Granted(u32),
+    /// The first bucket does not grant it; it was counted in neither.
+    First(Claim),
+    /// The second bucket does not grant it; it was counted in neither.
+    Second(Claim),
+}
+
+/// [`Attempts::claim_both`] for a store that has no step for two buckets. The second is not even asked where the first refuses;
+/// what the second refuses is taken back in the first.
+///
+/// # Errors
+/// [`Outage`] when the store cannot be reached.
+pub async fn claim_one_by_one(
+    attempts: &impl Attempts,
+    (first, first_limit): (Bucket, Limit),
+    (second, second_limit): (Bucket, Limit),
+    now: OffsetDateTime,
+) -> Result<Claims, Outage> {
+    match attempts.claim(first, &first_limit, now).await? {
+        Claim::Granted(_) => {}
+        refused => return Ok(Claims::First(refused)),
+    }
+    let refused = match attempts.claim(second, &second_limit, now).await {
+        Ok(Claim::Granted(number)) => return Ok(Claims::Granted(number)),
+        Ok(refused) => Ok(Claims::Second(refused)),
+        Err(outage) => Err(outage),
+    };
+    // Where that fails, it goes on being counted: the safe side.
+    let _ = attempts.take_back(first, &first_limit).await;
+    refused
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ports::MockAttempts;
 
     fn parsed(text: &str) -> IpAddr {
         text.parse().unwrap()
@@ -147,5 +186,36 @@ mod tests {
         assert_ne!(Bucket::address(address), Bucket::registration(address));
         let device = DeviceId([7; 16]);
         assert_ne!(Bucket::account(&name), Bucket::device(&name, &device));
+    }
+
+    const LIMIT: Limit = Limit {
+        free: 5,
+        first_wait: Duration::from_secs(30),
+        longest_wait: Duration::from_hours(1),
+        off_after: Some(100),
+        forgotten_after: Duration::from_hours(24),
+    };
+
+    #[tokio::test]
+    async fn where_the_second_cannot_be_asked_the_first_is_relieved() {
+        let [first, second] = ["192.0.2.1", "192.0.2.2"].map(|a| Bucket::address(parsed(a)));
+        let mut attempts = MockAttempts::new();
+        attempts
+            .expect_claim()
+            .times(2)
+            .returning(move |asked, _, _| {
+                if asked == first {
+                    return Ok(Claim::Granted(1));
+                }
+                Err(Outage::during("counting an attempt")("gone"))
+            });
+        attempts
+            .expect_take_back()
+            .withf(move |bucket, _| *bucket == first)
+            .once()
+            .return_once(|_, _| Ok(()));
+        let now = OffsetDateTime::UNIX_EPOCH;
+        let asked = claim_one_by_one(&attempts, (first, LIMIT), (second, LIMIT), now);
+        assert!(asked.await.is_err());
     }
 }

@@ -181,7 +181,7 @@ mod tests {
         MockAttempts, MockClock, MockEvents, MockPasswords, MockSessions, MockUsers,
     };
     use crate::throttle::testing::{granting, throttle};
-    use crate::{Claim, SessionLimits, SessionToken};
+    use crate::{Claim, Claims, SessionLimits, SessionToken};
     use std::time::Duration;
     use time::macros::datetime;
 
@@ -463,7 +463,13 @@ mod tests {
 
     fn claiming(claim: Claim) -> MockAttempts {
         let mut attempts = MockAttempts::new();
-        attempts.expect_claim().returning(move |_, _, _| Ok(claim));
+        let claims = match claim {
+            Claim::Granted(number) => Claims::Granted(number),
+            refused => Claims::Second(refused),
+        };
+        attempts
+            .expect_claim_both()
+            .returning(move |_, _, _| Ok(claims));
         attempts
     }
 

@@ -8,8 +8,8 @@ use thiserror::Error;
 use time::OffsetDateTime;
 
 use crate::{
-    Bucket, Claim, Email, EmailAddress, Event, EventKind, Invitation, Letter, LetterId, Limit,
-    Link, LinkId, Mail, Password, PasswordHash, Purpose, Session, SessionId, User, UserId,
+    Bucket, Claim, Claims, Email, EmailAddress, Event, EventKind, Invitation, Letter, LetterId,
+    Limit, Link, LinkId, Mail, Password, PasswordHash, Purpose, Session, SessionId, User, UserId,
     Username, Visit, Waiting,
 };
 
@@ -562,6 +562,18 @@ pub trait Attempts: Send + Sync {
         limit: &Limit,
         now: OffsetDateTime,
     ) -> Result<Claim, Outage>;
+
+    /// Counts one attempt in two buckets, each by its own limit, if both allow it: what one of them refuses does not count
+    /// against the other.
+    ///
+    /// # Errors
+    /// [`Outage`] when the store cannot be reached; then it may have been counted in the first.
+    async fn claim_both(
+        &self,
+        first: (Bucket, Limit),
+        second: (Bucket, Limit),
+        now: OffsetDateTime,
+    ) -> Result<Claims, Outage>;
 
     /// Takes one granted attempt back, as if it had not been made: the wait that it began is over. Where attempts have to
     /// wait they come one by one, so that the wait is its own.

@@ -6,7 +6,7 @@ use thiserror::Error;
 use time::OffsetDateTime;
 
 use crate::ports::{Attempts, Clock, Events};
-use crate::{Browser, Bucket, Claim, Event, EventKind, Limit, Outage, UserId, Username};
+use crate::{Browser, Bucket, Claim, Claims, Event, EventKind, Limit, Outage, UserId, Username};
 
 /// What keeps guessing slow, and cannot be turned against whom it protects: a browser that an account knows is counted by
 /// itself, so that a storm on the account, or from next door, never keeps its owner out.
@@ -110,29 +110,29 @@ impl Throttle {
             }
         }
 
-        // The address first: what it is refused must not count against the account.
-        let address = Bucket::address(seen(browser));
-        match self.claim(address, &self.limits.address).await? {
-            Claim::Granted(_) => {}
-            Claim::Wait(wait) => return Err(self.refuse("address", Some(wait), browser)),
-            Claim::Off => return Err(self.refuse("address", None, browser)),
-        }
-        let account = Bucket::account(username);
-        let refused = match self.claim(account, &self.limits.account).await {
-            Ok(Claim::Granted(number)) => {
+        let (address, account) = (Bucket::address(seen(browser)), Bucket::account(username));
+        let by_address = (address, self.limits.address);
+        let by_account = (account, self.limits.account);
+        let claims = self
+            .attempts
+            .claim_both(by_address, by_account, self.now())
+            .await?;
+        let (rule, refused) = match claims {
+            Claims::Granted(number) => {
                 return Ok(Guess {
                     main: account,
                     address: Some(address),
                     number,
                 });
             }
-            Ok(Claim::Wait(wait)) => self.refuse("account", Some(wait), browser),
-            Ok(Claim::Off) => self.refuse("account", None, browser),
-            Err(outage) => outage.into(),
+            Claims::First(refused) => ("address", refused),
+            Claims::Second(refused) => ("account", refused),
         };
-        // To be told to wait is no guess.
-        self.take_back_address(Some(address)).await;
-        Err(refused)
+        let wait = match refused {
+            Claim::Wait(wait) => Some(wait),
+            Claim::Granted(_) | Claim::Off => None,
+        };
+        Err(self.refuse(rule, wait, browser))
     }
 
     /// The guess was right: what was wrong before it is forgotten. The address is only relieved of this guess, or whoever
@@ -153,8 +153,11 @@ impl Throttle {
     pub(crate) async fn was_not_made(&self, guess: &Guess) {
         let limit = &self.limits.account;
         // A store that is gone is asked once: somebody waits for the answer.
-        if self.attempts.take_back(guess.main, limit).await.is_ok() {
-            self.take_back_address(guess.address).await;
+        if self.attempts.take_back(guess.main, limit).await.is_ok()
+            && let Some(address) = guess.address
+        {
+            let limit = &self.limits.address;
+            let _ = self.attempts.take_back(address, limit).await;
         }
     }
 
@@ -226,13 +229,6 @@ impl Throttle {
         self.attempts.claim(bucket, limit, self.now()).await
     }
 
-    async fn take_back_address(&self, address: Option<Bucket>) {
-        if let Some(address) = address {
-            let limit = &self.limits.address;
-            let _ = self.attempts.take_back(address, limit).await;
-        }
-    }
-
     fn refuse(&self, rule: Rule, wait: Option<Duration>, browser: &Browser) -> Throttled {
         let event = self.event(EventKind::LoginOverLimit, None, browser);
         self.events.record(event.with(facts(rule, wait)));
@@ -300,6 +296,9 @@ pub(crate) mod testing {
         attempts
             .expect_claim()
             .returning(|_, _, _| Ok(Claim::Granted(1)));
+        attempts
+            .expect_claim_both()
+            .returning(|_, _, _| Ok(Claims::Granted(1)));
         attempts.expect_clear().returning(|_| Ok(()));
         attempts.expect_settle().returning(|_, _, _| Ok(()));
         attempts.expect_take_back().returning(|_, _| Ok(()));
@@ -351,12 +350,19 @@ mod tests {
         attempts
     }
 
-    fn takes_back(attempts: &mut MockAttempts, bucket: Bucket) {
+    /// The same where a stranger guesses at Ada's.
+    fn answering_both(attempts: &mut MockAttempts, answer: Claims) {
         attempts
-            .expect_take_back()
-            .withf(move |asked, _| *asked == bucket)
+            .expect_claim_both()
+            .withf(|first, second, _| (first.0, second.0) == (address(), Bucket::account(&ada())))
             .once()
-            .return_once(|_, _| Ok(()));
+            .return_once(move |_, _, _| Ok(answer));
+    }
+
+    fn stranger_s(answer: Claims) -> MockAttempts {
+        let mut attempts = MockAttempts::new();
+        answering_both(&mut attempts, answer);
+        attempts
     }
 
     fn noting(kind: EventKind, rule: &'static str) -> MockEvents {
@@ -375,9 +381,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_stranger_is_counted_by_address_and_account() {
-        let account = Bucket::account(&ada());
-        let attempts = answering(&[(address(), Claim::Granted(1)), (account, Claim::Granted(3))]);
-        let throttle = throttle(attempts, MockEvents::new());
+        let throttle = throttle(stranger_s(Claims::Granted(3)), MockEvents::new());
         let guess = throttle.admit(&ada(), &stranger()).await.unwrap();
         assert_eq!(guess.number, 3);
     }
@@ -409,29 +413,18 @@ mod tests {
     #[tokio::test]
     async fn a_browser_that_guessed_too_often_is_a_stranger_again() {
         let device = Bucket::device(&ada(), &DeviceId([7; 16]));
-        let account = Bucket::account(&ada());
-        let attempts = answering(&[
-            (device, Claim::Off),
-            (address(), Claim::Granted(1)),
-            (account, Claim::Granted(1)),
-        ]);
+        let mut attempts = answering(&[(device, Claim::Off)]);
+        answering_both(&mut attempts, Claims::Granted(1));
         let throttle = throttle(attempts, MockEvents::new());
         assert!(throttle.admit(&ada(), &known()).await.is_ok());
     }
 
     #[tokio::test]
     async fn the_hundredth_of_strangers_is_the_last_one_but_not_that_of_a_known_browser() {
-        let account = Bucket::account(&ada());
         let device = Bucket::device(&ada(), &DeviceId([7; 16]));
-        let stranger_s = |number| {
-            answering(&[
-                (address(), Claim::Granted(100)),
-                (account, Claim::Granted(number)),
-            ])
-        };
         for (browser, attempts, is_last) in [
-            (stranger(), stranger_s(99), false),
-            (stranger(), stranger_s(100), true),
+            (stranger(), stranger_s(Claims::Granted(99)), false),
+            (stranger(), stranger_s(Claims::Granted(100)), true),
             (known(), answering(&[(device, Claim::Granted(100))]), false),
         ] {
             let throttle = throttle(attempts, MockEvents::new());
@@ -441,30 +434,33 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_address_that_has_to_wait_costs_the_account_nothing() {
-        let attempts = answering(&[(address(), Claim::Wait(Duration::from_mins(1)))]);
-        let throttle = throttle(attempts, noting(EventKind::LoginOverLimit, "address"));
-        let refused = throttle.admit(&ada(), &stranger()).await;
-        assert!(matches!(refused, Err(Throttled::TooSoon(_))));
-    }
-
-    #[tokio::test]
-    async fn to_be_told_to_wait_for_an_account_costs_the_address_nothing() {
-        for answer in [Claim::Wait(Duration::from_mins(1)), Claim::Off] {
-            let account = Bucket::account(&ada());
-            let mut attempts = answering(&[(address(), Claim::Granted(1)), (account, answer)]);
-            takes_back(&mut attempts, address());
-            let throttle = throttle(attempts, noting(EventKind::LoginOverLimit, "account"));
-            let refused = throttle.admit(&ada(), &stranger()).await;
-            assert!(refused.is_err());
+    async fn who_refuses_is_noted_and_for_how_long_is_told() {
+        let (wait, so_long) = (Claim::Wait(Duration::from_mins(1)), "60 s");
+        for (claims, rule, time) in [
+            (Claims::First(wait), "address", so_long),
+            (Claims::Second(wait), "account", so_long),
+            (Claims::Second(Claim::Off), "account", "for good"),
+        ] {
+            let mut events = MockEvents::new();
+            events
+                .expect_record()
+                .withf(move |event| {
+                    let facts = [("rule", rule.to_owned()), ("wait", time.to_owned())];
+                    event.kind == EventKind::LoginOverLimit && event.facts == facts
+                })
+                .once()
+                .return_const(());
+            let throttle = throttle(stranger_s(claims), events);
+            let refused = throttle.admit(&ada(), &stranger()).await.unwrap_err();
+            let is_off = matches!(refused, Throttled::Off);
+            assert_eq!(is_off, time == "for good", "{refused:?}");
         }
     }
 
     #[tokio::test]
     async fn a_right_guess_clears_the_account_and_relieves_the_address_of_itself() {
         let account = Bucket::account(&ada());
-        let claims = [(address(), Claim::Granted(9)), (account, Claim::Granted(3))];
-        let mut attempts = answering(&claims);
+        let mut attempts = stranger_s(Claims::Granted(3));
         attempts
             .expect_settle()
             .withf(move |cleared, relieved, _| (*cleared, *relieved) == (account, address()))
@@ -479,7 +475,7 @@ mod tests {
     async fn what_cannot_be_counted_is_not_made() {
         let mut attempts = MockAttempts::new();
         attempts
-            .expect_claim()
+            .expect_claim_both()
             .once()
             .return_once(|_, _, _| Err(Outage::during("counting an attempt")("gone")));
         let throttle = throttle(attempts, MockEvents::new());

@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use redis::{FromRedisValue, Pipeline, ToRedisArgs};
 use time::OffsetDateTime;
 use vestibule_domain::ports::Attempts;
-use vestibule_domain::{Bucket, Claim, Limit, Outage};
+use vestibule_domain::{Bucket, Claim, Claims, Limit, Outage, claim_one_by_one};
 
 use crate::{Redis, hex};
 
@@ -79,6 +79,16 @@ impl Attempts for RedisAttempts {
         }
     }
 
+    async fn claim_both(
+        &self,
+        first: (Bucket, Limit),
+        second: (Bucket, Limit),
+        now: OffsetDateTime,
+    ) -> Result<Claims, Outage> {
+        // In a cluster the two may be on different machines.
+        claim_one_by_one(self, first, second, now).await
+    }
+
     async fn take_back(&self, bucket: Bucket, limit: &Limit) -> Result<(), Outage> {
         let arguments = [secs(limit.forgotten_after)];
         let script = self.script(include_str!("take_back.lua"), bucket, &arguments);
@@ -93,7 +103,7 @@ impl Attempts for RedisAttempts {
     }
 
     async fn settle(&self, cleared: Bucket, relieved: Bucket, limit: &Limit) -> Result<(), Outage> {
-        // In a cluster the two may be on different machines.
+        // As there.
         self.clear(cleared).await?;
         self.take_back(relieved, limit).await
     }

@@ -5,7 +5,7 @@ use time::OffsetDateTime;
 
 use super::NOW;
 use crate::ports::{Attempts, Expiring};
-use crate::{Bucket, Claim, Limit};
+use crate::{Bucket, Claim, Claims, Limit};
 
 /// The numbers of the product, but for what would make a test long.
 const LIMIT: Limit = Limit {
@@ -32,9 +32,12 @@ pub async fn attempts(attempts: &impl Attempts) {
     what_is_taken_back_was_never_made(attempts).await;
     a_cleared_bucket_is_a_new_one(attempts).await;
     what_is_settled_is_cleared_and_relieved(attempts).await;
+    two_count_together_as_each_by_itself(attempts).await;
+    what_one_of_two_refuses_counts_in_neither(attempts).await;
     off_is_off_until_it_is_cleared(attempts).await;
     what_is_old_is_forgotten(attempts).await;
     of_fifty_at_once_as_many_are_granted_as_are_free(attempts).await;
+    of_fifty_that_count_twice_as_many_are_granted_as_are_free(attempts).await;
 }
 
 /// Give it a store without attempts.
@@ -162,6 +165,80 @@ async fn what_is_settled_is_cleared_and_relieved(attempts: &impl Attempts) {
     assert_eq!(claim(attempts, account, NOW).await, Claim::Granted(1));
 }
 
+/// As an address: many may be behind it.
+const ROOMY: Limit = Limit {
+    free: 1000,
+    off_after: None,
+    ..LIMIT
+};
+
+async fn claim_both(
+    attempts: &impl Attempts,
+    first: Bucket,
+    second: Bucket,
+    now: OffsetDateTime,
+) -> Claims {
+    let claims = attempts.claim_both((first, ROOMY), (second, LIMIT), now);
+    claims.await.unwrap()
+}
+
+async fn two_count_together_as_each_by_itself(attempts: &impl Attempts) {
+    let (first, second, alone) = (bucket(), bucket(), bucket());
+    let mut now = NOW;
+    let mut granted = 0;
+    loop {
+        let both = claim_both(attempts, first, second, now).await;
+        match claim(attempts, alone, now).await {
+            Claim::Granted(number) => {
+                granted += 1;
+                assert_eq!(both, Claims::Granted(number));
+            }
+            Claim::Wait(wait) => {
+                assert_eq!(both, Claims::Second(Claim::Wait(wait)));
+                now += wait.saturating_sub(SECOND);
+                let early = claim_both(attempts, first, second, now).await;
+                assert_eq!(early, Claims::Second(Claim::Wait(SECOND)));
+                now += SECOND;
+            }
+            Claim::Off => {
+                assert_eq!(both, Claims::Second(Claim::Off));
+                break;
+            }
+        }
+    }
+    assert_eq!(granted, 20);
+    let next = attempts.claim(first, &ROOMY, now).await.unwrap();
+    assert_eq!(next, Claim::Granted(21), "what was refused counts nowhere");
+    let later = now + Duration::from_hours(24 * 365);
+    let off = claim_both(attempts, first, second, later).await;
+    assert_eq!(off, Claims::Second(Claim::Off), "however long one waits");
+
+    let second = bucket();
+    let last = make(attempts, second, 4).await;
+    let forgotten = last + LIMIT.forgotten_after;
+    let again = claim_both(attempts, bucket(), second, forgotten).await;
+    assert_eq!(again, Claims::Granted(1), "what is old is forgotten");
+}
+
+async fn what_one_of_two_refuses_counts_in_neither(attempts: &impl Attempts) {
+    let (full, other) = (bucket(), bucket());
+    let last = make(attempts, full, 5).await;
+    let narrow = async |first, second| {
+        let claims = attempts.claim_both((first, LIMIT), (second, LIMIT), last);
+        claims.await.unwrap()
+    };
+    let wait = Claim::Wait(Duration::from_secs(30));
+    for _ in 0..10 {
+        assert_eq!(narrow(full, other).await, Claims::First(wait));
+        assert_eq!(narrow(other, full).await, Claims::Second(wait));
+    }
+    assert_eq!(claim(attempts, other, last).await, Claim::Granted(1));
+    attempts.clear(full).await.unwrap();
+    make(attempts, full, 20).await;
+    assert_eq!(narrow(full, other).await, Claims::First(Claim::Off));
+    assert_eq!(claim(attempts, other, last).await, Claim::Granted(2));
+}
+
 async fn off_is_off_until_it_is_cleared(attempts: &impl Attempts) {
     let bucket = bucket();
     let last = make(attempts, bucket, 20).await;
@@ -215,4 +292,16 @@ async fn of_fifty_at_once_as_many_are_granted_as_are_free(attempts: &impl Attemp
         granted.sort_unstable();
         assert_eq!(granted, [1, 2, 3, 4, 5]);
     }
+}
+
+async fn of_fifty_that_count_twice_as_many_are_granted_as_are_free(attempts: &impl Attempts) {
+    let (first, second) = (bucket(), bucket());
+    let claims = (0..50).map(|_| claim_both(attempts, first, second, NOW));
+    let claims = join_all(claims).await;
+    let granted = claims
+        .iter()
+        .filter(|claims| matches!(claims, Claims::Granted(_)));
+    assert_eq!(granted.count(), 5);
+    let next = attempts.claim(first, &ROOMY, NOW).await.unwrap();
+    assert_eq!(next, Claim::Granted(6));
 }
