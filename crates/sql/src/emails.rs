@@ -155,7 +155,7 @@ impl Emails for SqlEmails {
             .filter(Column::Folded.eq(address.folded()))
             .filter(Column::VerifiedAt.is_not_null());
         self.0
-            .answer(verified.one(&self.0.read))
+            .row(verified)
             .await
             .map(|row| row.map(|row| UserId(row.user_id)))
             .map_err(Outage::during("finding whose e-mail address it is"))

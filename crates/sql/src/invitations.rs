@@ -31,7 +31,7 @@ impl Invitations for SqlInvitations {
         let row = Entity::find_by_id(id.0.to_vec());
         let row = self
             .0
-            .answer(row.one(&self.0.read))
+            .row(row)
             .await
             .map_err(Outage::during("finding an invitation"))?;
         Ok(row.as_ref().map(invitation))

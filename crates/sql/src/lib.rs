@@ -28,8 +28,8 @@ use sea_orm::sea_query::{IntoCondition, LockBehavior, LockType, Query};
 use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
 use sea_orm::{
     ColumnTrait, ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, DbErr,
-    EntityTrait, QueryFilter, QuerySelect, RuntimeErr, SqliteTransactionMode, TransactionOptions,
-    TransactionTrait, sqlx,
+    EntityTrait, QueryFilter, QuerySelect, RuntimeErr, Select, SqliteTransactionMode,
+    TransactionOptions, TransactionTrait, sqlx,
 };
 use sea_orm_migration::{MigratorTrait, SchemaManager, seaql_migrations};
 use tokio::sync::Semaphore;
@@ -228,6 +228,13 @@ impl Sql {
             statement.await
         };
         self.answer(in_turn).await
+    }
+
+    /// The row that `select` names by a key, of which there is one at most. `Select::one` would ask for it with `LIMIT ?`, for
+    /// the sake of which SQLite plans the statement anew each time.
+    async fn row<E: EntityTrait>(&self, select: Select<E>) -> Result<Option<E::Model>, DbErr> {
+        let rows = self.answer(select.all(&self.read)).await?;
+        Ok(rows.into_iter().next())
     }
 
     /// Takes rows away that are `old`, [`AT_ONCE`] at most; how many there were.

@@ -61,7 +61,7 @@ impl Links for SqlLinks {
 
     async fn find(&self, id: LinkId) -> Result<Option<Link>, Outage> {
         self.0
-            .answer(Entity::find_by_id(id.0.to_vec()).one(&self.0.read))
+            .row(Entity::find_by_id(id.0.to_vec()))
             .await
             .map_err(Outage::during("finding a link"))?
             .as_ref()

@@ -54,7 +54,7 @@ impl Sessions for SqlSessions {
         let row = Entity::find().filter(named(id));
         let row = self
             .0
-            .answer(row.one(&self.0.read))
+            .row(row)
             .await
             .map_err(Outage::during("finding a session"))?;
         row.map(session).transpose()

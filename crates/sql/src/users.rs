@@ -24,7 +24,7 @@ pub struct SqlUsers(pub Sql);
 impl Users for SqlUsers {
     async fn find(&self, id: UserId) -> Result<Option<User>, Outage> {
         self.0
-            .answer(Entity::find_by_id(id.0).one(&self.0.read))
+            .row(Entity::find_by_id(id.0))
             .await
             .map_err(Outage::during("finding a user"))?
             .map(user)
@@ -34,7 +34,7 @@ impl Users for SqlUsers {
     async fn find_by_username(&self, username: &Username) -> Result<Option<User>, Outage> {
         let named = Entity::find().filter(Column::Username.eq(username.as_str()));
         self.0
-            .answer(named.one(&self.0.read))
+            .row(named)
             .await
             .map_err(Outage::during("finding a user by name"))?
             .map(user)
