@@ -177,9 +177,10 @@ impl Hall {
 
 /// Lets pages go before hashes. Linux has a priority for each thread; elsewhere it is one for all, and is left alone.
 fn lower_priority() {
-    /// All the way down: a page that is asked for waits for no hash, and the hashes still get what pages leave.
+    /// Low enough that a page hardly waits for a hash, and high enough that a hash gets a thirtieth of a core that something
+    /// else keeps busy. Source: docs/performance.md, what was measured of 10, 15 and 19.
     #[cfg(target_os = "linux")]
-    const NICE: i32 = 19;
+    const NICE: i32 = 15;
     // It fails where it is lower already, which does.
     #[cfg(target_os = "linux")]
     let _ = rustix::process::setpriority_process(None, NICE);

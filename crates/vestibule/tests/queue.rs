@@ -31,7 +31,7 @@ fn hashing_threads_are_as_many_as_the_budget_allows_and_let_pages_go_first() {
     for (budget, most) in [("19456KiB", 1), ("38912KiB", 2), ("512MiB", 26)] {
         let variable = ("VESTIBULE_PASSWORDS__MEMORY_BUDGET", budget);
         let (server, _folder) = Server::start_afresh(&[variable]);
-        let expected = vec![19; cores.min(most)];
+        let expected = vec![15; cores.min(most)];
         assert_eq!(nice_values(&server), expected, "{budget}");
     }
 }
