@@ -158,8 +158,8 @@ impl Hall {
         }
     }
 
-    /// Tells what was done: at once while few wait, else several together, which others wait for as long as they wait for a
-    /// thread. A hash leaves the caches empty, so that of those who go on together the first pays for all.
+    /// Tells what was done, as soon as that is as many as still wait for a thread, or as may be kept back. A hash leaves the
+    /// caches empty: of those who go on together, the first pays for all.
     fn tell(&self, answer: Option<Answer>) {
         let mut waiting = self.look();
         waiting.answers.extend(answer);

@@ -159,6 +159,7 @@ pub async fn claim_one_by_one(
 mod tests {
     use super::*;
     use crate::ports::MockAttempts;
+    use crate::throttle::testing::LIMIT;
 
     fn parsed(text: &str) -> IpAddr {
         text.parse().unwrap()
@@ -187,14 +188,6 @@ mod tests {
         let device = DeviceId([7; 16]);
         assert_ne!(Bucket::account(&name), Bucket::device(&name, &device));
     }
-
-    const LIMIT: Limit = Limit {
-        free: 5,
-        first_wait: Duration::from_secs(30),
-        longest_wait: Duration::from_hours(1),
-        off_after: Some(100),
-        forgotten_after: Duration::from_hours(24),
-    };
 
     #[tokio::test]
     async fn where_the_second_cannot_be_asked_the_first_is_relieved() {

@@ -264,7 +264,8 @@ pub(crate) mod testing {
     use crate::ports::{MockAttempts, MockClock};
     use time::macros::datetime;
 
-    const LIMIT: Limit = Limit {
+    /// The numbers of the product.
+    pub(crate) const LIMIT: Limit = Limit {
         free: 5,
         first_wait: Duration::from_secs(30),
         longest_wait: Duration::from_hours(1),

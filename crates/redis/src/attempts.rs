@@ -103,7 +103,7 @@ impl Attempts for RedisAttempts {
     }
 
     async fn settle(&self, cleared: Bucket, relieved: Bucket, limit: &Limit) -> Result<(), Outage> {
-        // As there.
+        // Nor may these be on one machine.
         self.clear(cleared).await?;
         self.take_back(relieved, limit).await
     }
