@@ -497,6 +497,7 @@ mod tests {
         let refused = throttle.permit(&stranger()).await;
         assert!(matches!(refused, Err(TooOften::Wait(_))));
     }
+
     /// Whatever a store says, it comes to an end.
     #[tokio::test]
     async fn a_wish_is_refused_for_a_time_and_never_for_good() {
