@@ -169,8 +169,8 @@ async fn all_that_is_kept_is_downloaded() {
         ada.follow("download all that is kept about you").await;
         let file = downloads.path().join("ada.zip");
         let begin = Instant::now();
-        // Until it is whole it has another name.
-        while !file.exists() {
+        // Chromium puts an empty file there, and moves the whole one over it.
+        while !std::fs::metadata(&file).is_ok_and(|found| found.len() > 0) {
             assert!(begin.elapsed() < Duration::from_secs(20), "nothing came");
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
