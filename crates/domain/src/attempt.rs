@@ -113,9 +113,16 @@ pub struct Limit {
 pub enum Claim {
     /// It may, and was counted: this is the how-manieth since the last success.
     Granted(u32),
-    /// Not now; it was not counted.
+    /// It may not, and was not counted.
+    Refused(Refusal),
+}
+
+/// Why an attempt may not be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// It may after so long.
     Wait(Duration),
-    /// Not at all, until somebody [clears](crate::ports::Attempts::clear) the bucket; it was not counted.
+    /// Not until somebody [clears](crate::ports::Attempts::clear) the bucket.
     Off,
 }
 
@@ -125,9 +132,9 @@ pub enum Claims {
     /// It may, and was counted in both: in the second it is the how-manieth since the last success.
     Granted(u32),
     /// The first bucket does not grant it; it was counted in neither.
-    First(Claim),
+    First(Refusal),
     /// The second bucket does not grant it; it was counted in neither.
-    Second(Claim),
+    Second(Refusal),
 }
 
 /// [`Attempts::claim_both`] for a store that has no step for two buckets. The second is not even asked where the first refuses;
@@ -143,11 +150,11 @@ pub async fn claim_one_by_one(
 ) -> Result<Claims, Outage> {
     match attempts.claim(first, &first_limit, now).await? {
         Claim::Granted(_) => {}
-        refused => return Ok(Claims::First(refused)),
+        Claim::Refused(refusal) => return Ok(Claims::First(refusal)),
     }
     let refused = match attempts.claim(second, &second_limit, now).await {
         Ok(Claim::Granted(number)) => return Ok(Claims::Granted(number)),
-        Ok(refused) => Ok(Claims::Second(refused)),
+        Ok(Claim::Refused(refusal)) => Ok(Claims::Second(refusal)),
         Err(outage) => Err(outage),
     };
     // Where that fails, it goes on being counted: the safe side.

@@ -181,7 +181,7 @@ mod tests {
         MockAttempts, MockClock, MockEvents, MockPasswords, MockSessions, MockUsers,
     };
     use crate::throttle::testing::{granting, throttle};
-    use crate::{Claim, Claims, SessionLimits, SessionToken};
+    use crate::{Claims, Refusal, SessionLimits, SessionToken};
     use std::time::Duration;
     use time::macros::datetime;
 
@@ -461,12 +461,8 @@ mod tests {
         events
     }
 
-    fn claiming(claim: Claim) -> MockAttempts {
+    fn claiming(claims: Claims) -> MockAttempts {
         let mut attempts = MockAttempts::new();
-        let claims = match claim {
-            Claim::Granted(number) => Claims::Granted(number),
-            refused => Claims::Second(refused),
-        };
         attempts
             .expect_claim_both()
             .returning(move |_, _, _| Ok(claims));
@@ -476,18 +472,19 @@ mod tests {
     #[tokio::test]
     async fn who_has_to_wait_costs_no_hash_and_no_look_at_the_account() {
         let wait = Duration::from_secs(30);
-        for claim in [Claim::Wait(wait), Claim::Off] {
+        for refusal in [Refusal::Wait(wait), Refusal::Off] {
             let login = noted(
                 MockUsers::new(),
                 MockPasswords::new(),
                 MockSessions::new(),
-                claiming(claim),
+                claiming(Claims::Second(refusal)),
                 noting(&[EventKind::LoginOverLimit]),
             );
             let outcome = attempt(&login, &Browser::default()).await;
             assert!(matches!(
-                (claim, outcome),
-                (Claim::Wait(_), Err(LoginError::TooSoon(_))) | (Claim::Off, Err(LoginError::Off))
+                (refusal, outcome),
+                (Refusal::Wait(_), Err(LoginError::TooSoon(_)))
+                    | (Refusal::Off, Err(LoginError::Off))
             ));
         }
     }
@@ -498,7 +495,7 @@ mod tests {
         users
             .expect_find_by_username()
             .return_once(|_| Err(Outage::during("finding a user by name")("gone")));
-        let mut attempts = claiming(Claim::Granted(1));
+        let mut attempts = claiming(Claims::Granted(1));
         attempts
             .expect_take_back()
             .times(2)
@@ -520,7 +517,7 @@ mod tests {
             knows(&ada()),
             answering(false),
             MockSessions::new(),
-            claiming(Claim::Granted(100)),
+            claiming(Claims::Granted(100)),
             noting(&[EventKind::LoginFailed, EventKind::PasswordLocked]),
         );
         let outcome = attempt(&login, &Browser::default()).await;

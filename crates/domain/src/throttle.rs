@@ -6,7 +6,9 @@ use thiserror::Error;
 use time::OffsetDateTime;
 
 use crate::ports::{Attempts, Clock, Events};
-use crate::{Browser, Bucket, Claim, Claims, Event, EventKind, Limit, Outage, UserId, Username};
+use crate::{
+    Browser, Bucket, Claim, Claims, Event, EventKind, Limit, Outage, Refusal, UserId, Username,
+};
 
 /// What keeps guessing slow, and cannot be turned against whom it protects: a browser that an account knows is counted by
 /// itself, so that a storm on the account, or from next door, never keeps its owner out.
@@ -104,9 +106,11 @@ impl Throttle {
                         number,
                     });
                 }
-                Claim::Wait(wait) => return Err(self.refuse("browser", Some(wait), browser)),
+                Claim::Refused(Refusal::Wait(wait)) => {
+                    return Err(self.refuse("browser", Some(wait), browser));
+                }
                 // It is not trusted any more: a stranger's.
-                Claim::Off => {}
+                Claim::Refused(Refusal::Off) => {}
             }
         }
 
@@ -117,7 +121,7 @@ impl Throttle {
             .attempts
             .claim_both(by_address, by_account, self.now())
             .await?;
-        let (rule, refused) = match claims {
+        let (rule, refusal) = match claims {
             Claims::Granted(number) => {
                 return Ok(Guess {
                     main: account,
@@ -125,12 +129,12 @@ impl Throttle {
                     number,
                 });
             }
-            Claims::First(refused) => ("address", refused),
-            Claims::Second(refused) => ("account", refused),
+            Claims::First(refusal) => ("address", refusal),
+            Claims::Second(refusal) => ("account", refusal),
         };
-        let wait = match refused {
-            Claim::Wait(wait) => Some(wait),
-            Claim::Granted(_) | Claim::Off => None,
+        let wait = match refusal {
+            Refusal::Wait(wait) => Some(wait),
+            Refusal::Off => None,
         };
         Err(self.refuse(rule, wait, browser))
     }
@@ -194,9 +198,9 @@ impl Throttle {
     ) -> Result<(), TooOften> {
         let wait = match self.claim(bucket, limit).await? {
             Claim::Granted(_) => return Ok(()),
-            Claim::Wait(wait) => wait,
+            Claim::Refused(Refusal::Wait(wait)) => wait,
             // No limit of wishes is ever off.
-            Claim::Off => limit.longest_wait,
+            Claim::Refused(Refusal::Off) => limit.longest_wait,
         };
         let event = self.event(EventKind::LimitExceeded, None, browser);
         self.events.record(event.with(facts(rule, Some(wait))));
@@ -405,7 +409,7 @@ mod tests {
     async fn a_known_browser_waits_for_its_own_mistakes() {
         let device = Bucket::device(&ada(), &DeviceId([7; 16]));
         let wait = Duration::from_secs(30);
-        let attempts = answering(&[(device, Claim::Wait(wait))]);
+        let attempts = answering(&[(device, Claim::Refused(Refusal::Wait(wait)))]);
         let throttle = throttle(attempts, noting(EventKind::LoginOverLimit, "browser"));
         let refused = throttle.admit(&ada(), &known()).await;
         assert!(matches!(refused, Err(Throttled::TooSoon(for_so_long)) if for_so_long == wait));
@@ -414,7 +418,7 @@ mod tests {
     #[tokio::test]
     async fn a_browser_that_guessed_too_often_is_a_stranger_again() {
         let device = Bucket::device(&ada(), &DeviceId([7; 16]));
-        let mut attempts = answering(&[(device, Claim::Off)]);
+        let mut attempts = answering(&[(device, Claim::Refused(Refusal::Off))]);
         answering_both(&mut attempts, Claims::Granted(1));
         let throttle = throttle(attempts, MockEvents::new());
         assert!(throttle.admit(&ada(), &known()).await.is_ok());
@@ -436,11 +440,11 @@ mod tests {
 
     #[tokio::test]
     async fn who_refuses_is_noted_and_for_how_long_is_told() {
-        let (wait, so_long) = (Claim::Wait(Duration::from_mins(1)), "60 s");
+        let (wait, so_long) = (Refusal::Wait(Duration::from_mins(1)), "60 s");
         for (claims, rule, time) in [
             (Claims::First(wait), "address", so_long),
             (Claims::Second(wait), "account", so_long),
-            (Claims::Second(Claim::Off), "account", "for good"),
+            (Claims::Second(Refusal::Off), "account", "for good"),
         ] {
             let mut events = MockEvents::new();
             events
@@ -489,7 +493,10 @@ mod tests {
         let bucket = Bucket::registration([203, 0, 113, 7].into());
         let attempts = answering(&[
             (bucket, Claim::Granted(5)),
-            (bucket, Claim::Wait(Duration::from_secs(30))),
+            (
+                bucket,
+                Claim::Refused(Refusal::Wait(Duration::from_secs(30))),
+            ),
         ]);
         let events = noting(EventKind::LimitExceeded, "registrations of an address");
         let throttle = throttle(attempts, events);
@@ -502,7 +509,7 @@ mod tests {
     #[tokio::test]
     async fn a_wish_is_refused_for_a_time_and_never_for_good() {
         let bucket = Bucket::sender([203, 0, 113, 7].into());
-        let attempts = answering(&[(bucket, Claim::Off)]);
+        let attempts = answering(&[(bucket, Claim::Refused(Refusal::Off))]);
         let events = noting(EventKind::LimitExceeded, "mails of an address");
         let throttle = throttle(attempts, events);
         let refused = throttle.mail("ada", &stranger()).await;

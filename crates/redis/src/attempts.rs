@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use redis::{FromRedisValue, Pipeline, ToRedisArgs};
 use time::OffsetDateTime;
 use vestibule_domain::ports::Attempts;
-use vestibule_domain::{Bucket, Claim, Claims, Limit, Outage, claim_one_by_one};
+use vestibule_domain::{Bucket, Claim, Claims, Limit, Outage, Refusal, claim_one_by_one};
 
 use crate::{Redis, hex};
 
@@ -73,8 +73,11 @@ impl Attempts for RedisAttempts {
         let (outcome, number): (String, u32) = self.run(DURING, &script).await?;
         match outcome.as_str() {
             "granted" => Ok(Claim::Granted(number)),
-            "wait" => Ok(Claim::Wait(Duration::from_secs(number.into()))),
-            "off" => Ok(Claim::Off),
+            "wait" => {
+                let wait = Duration::from_secs(number.into());
+                Ok(Claim::Refused(Refusal::Wait(wait)))
+            }
+            "off" => Ok(Claim::Refused(Refusal::Off)),
             odd => Err(Outage::during(DURING)(format!("an odd answer, {odd:?}"))),
         }
     }

@@ -6,7 +6,7 @@ use sea_orm::{
 };
 use time::OffsetDateTime;
 use vestibule_domain::ports::{Attempts, Expiring};
-use vestibule_domain::{Bucket, Claim, Claims, Limit, Outage, claim_one_by_one};
+use vestibule_domain::{Bucket, Claim, Claims, Limit, Outage, Refusal, claim_one_by_one};
 
 use crate::Sql;
 use crate::entity::attempt::{Column, Entity, Model};
@@ -199,7 +199,8 @@ impl SqlAttempts {
             return Ok(Claim::Granted(u32::try_from(count).unwrap_or_default()));
         }
         let row = Entity::find_by_id(bucket.0.to_vec()).one(database).await?;
-        Ok(row.map_or(Claim::Wait(SOON), |row| refusal(&row, limit, now)))
+        let why = row.map_or(Refusal::Wait(SOON), |row| refusal(&row, limit, now));
+        Ok(Claim::Refused(why))
     }
 
     async fn count_both(
@@ -225,8 +226,8 @@ impl SqlAttempts {
         }
         let (bucket, limit) = second;
         let row = Entity::find_by_id(bucket.0.to_vec()).one(database).await?;
-        let refused = row.map_or(Claim::Wait(SOON), |row| refusal(&row, &limit, now));
-        Ok(Claims::Second(refused))
+        let why = row.map_or(Refusal::Wait(SOON), |row| refusal(&row, &limit, now));
+        Ok(Claims::Second(why))
     }
 }
 
@@ -268,12 +269,12 @@ fn refuses(row: &Model, limit: &Limit, now: i64) -> bool {
     !is_forgotten && (row.waits_until_secs > now || i64::from(row.count) >= off(limit))
 }
 
-fn refusal(row: &Model, limit: &Limit, now: i64) -> Claim {
+fn refusal(row: &Model, limit: &Limit, now: i64) -> Refusal {
     if i64::from(row.count) >= off(limit) {
-        return Claim::Off;
+        return Refusal::Off;
     }
     let wait = u64::try_from(row.waits_until_secs.saturating_sub(now)).unwrap_or_default();
-    Claim::Wait(Duration::from_secs(wait).max(SOON))
+    Refusal::Wait(Duration::from_secs(wait).max(SOON))
 }
 
 fn secs(time: Duration) -> i64 {

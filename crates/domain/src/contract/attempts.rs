@@ -4,6 +4,7 @@ use futures_util::future::join_all;
 use time::OffsetDateTime;
 
 use super::NOW;
+use crate::Refusal::{Off, Wait};
 use crate::ports::{Attempts, Expiring};
 use crate::{Bucket, Claim, Claims, Limit};
 
@@ -57,7 +58,7 @@ pub async fn forgotten_attempts(attempts: &(impl Attempts + Expiring)) {
     assert_eq!(attempts.forget(forgotten).await.unwrap(), 1);
     assert_eq!(attempts.forget(forgotten).await.unwrap(), 0);
     let still = attempts.claim(off, &for_ever, forgotten).await.unwrap();
-    assert_eq!(still, Claim::Off, "what is off stays so");
+    assert_eq!(still, Claim::Refused(Off), "what is off stays so");
 }
 
 async fn claim(attempts: &impl Attempts, bucket: Bucket, now: OffsetDateTime) -> Claim {
@@ -68,7 +69,7 @@ async fn claim(attempts: &impl Attempts, bucket: Bucket, now: OffsetDateTime) ->
 async fn make(attempts: &impl Attempts, bucket: Bucket, count: u32) -> OffsetDateTime {
     let mut now = NOW;
     for number in 1..=count {
-        if let Claim::Wait(wait) = claim(attempts, bucket, now).await {
+        if let Claim::Refused(Wait(wait)) = claim(attempts, bucket, now).await {
             now += wait;
             assert_eq!(claim(attempts, bucket, now).await, Claim::Granted(number));
         }
@@ -85,9 +86,15 @@ async fn waits_grow_to_the_longest(attempts: &impl Attempts) {
     let mut now = NOW;
     for (number, secs) in (6..).zip([30, 60, 120, 240, 480, 960, 1920, 3600, 3600]) {
         let wait = Duration::from_secs(secs);
-        assert_eq!(claim(attempts, bucket, now).await, Claim::Wait(wait));
+        assert_eq!(
+            claim(attempts, bucket, now).await,
+            Claim::Refused(Wait(wait))
+        );
         now += wait.saturating_sub(SECOND);
-        assert_eq!(claim(attempts, bucket, now).await, Claim::Wait(SECOND));
+        assert_eq!(
+            claim(attempts, bucket, now).await,
+            Claim::Refused(Wait(SECOND))
+        );
         now += SECOND;
         assert_eq!(claim(attempts, bucket, now).await, Claim::Granted(number));
     }
@@ -100,7 +107,7 @@ async fn what_is_refused_is_not_counted(attempts: &impl Attempts) {
     let last = make(attempts, bucket, 5).await;
     for _ in 0..30 {
         let refused = claim(attempts, bucket, last + SECOND).await;
-        assert_eq!(refused, Claim::Wait(Duration::from_secs(29)));
+        assert_eq!(refused, Claim::Refused(Wait(Duration::from_secs(29))));
     }
     let granted = claim(attempts, bucket, last + Duration::from_secs(30)).await;
     assert_eq!(granted, Claim::Granted(6));
@@ -120,13 +127,13 @@ async fn what_is_taken_back_was_never_made(attempts: &impl Attempts) {
     let now = make_more(attempts, bucket, 6).await;
     attempts.take_back(bucket, &LIMIT).await.unwrap();
     assert_eq!(claim(attempts, bucket, now).await, Claim::Granted(6));
-    let next = Claim::Wait(Duration::from_mins(1));
+    let next = Claim::Refused(Wait(Duration::from_mins(1)));
     assert_eq!(claim(attempts, bucket, now).await, next);
 }
 
 /// Makes the attempt of this number, when its time has come.
 async fn make_more(attempts: &impl Attempts, bucket: Bucket, number: u32) -> OffsetDateTime {
-    let Claim::Wait(wait) = claim(attempts, bucket, NOW).await else {
+    let Claim::Refused(Wait(wait)) = claim(attempts, bucket, NOW).await else {
         panic!("it has to wait");
     };
     let now = NOW + wait;
@@ -193,15 +200,15 @@ async fn two_count_together_as_each_by_itself(attempts: &impl Attempts) {
                 granted += 1;
                 assert_eq!(both, Claims::Granted(number));
             }
-            Claim::Wait(wait) => {
-                assert_eq!(both, Claims::Second(Claim::Wait(wait)));
+            Claim::Refused(Wait(wait)) => {
+                assert_eq!(both, Claims::Second(Wait(wait)));
                 now += wait.saturating_sub(SECOND);
                 let early = claim_both(attempts, first, second, now).await;
-                assert_eq!(early, Claims::Second(Claim::Wait(SECOND)));
+                assert_eq!(early, Claims::Second(Wait(SECOND)));
                 now += SECOND;
             }
-            Claim::Off => {
-                assert_eq!(both, Claims::Second(Claim::Off));
+            Claim::Refused(Off) => {
+                assert_eq!(both, Claims::Second(Off));
                 break;
             }
         }
@@ -211,7 +218,7 @@ async fn two_count_together_as_each_by_itself(attempts: &impl Attempts) {
     assert_eq!(next, Claim::Granted(21), "what was refused counts nowhere");
     let later = now + Duration::from_hours(24 * 365);
     let off = claim_both(attempts, first, second, later).await;
-    assert_eq!(off, Claims::Second(Claim::Off), "however long one waits");
+    assert_eq!(off, Claims::Second(Off), "however long one waits");
 
     let second = bucket();
     let last = make(attempts, second, 4).await;
@@ -227,7 +234,7 @@ async fn what_one_of_two_refuses_counts_in_neither(attempts: &impl Attempts) {
         let claims = attempts.claim_both((first, LIMIT), (second, LIMIT), last);
         claims.await.unwrap()
     };
-    let wait = Claim::Wait(Duration::from_secs(30));
+    let wait = Wait(Duration::from_secs(30));
     for _ in 0..10 {
         assert_eq!(narrow(full, other).await, Claims::First(wait));
         assert_eq!(narrow(other, full).await, Claims::Second(wait));
@@ -235,7 +242,7 @@ async fn what_one_of_two_refuses_counts_in_neither(attempts: &impl Attempts) {
     assert_eq!(claim(attempts, other, last).await, Claim::Granted(1));
     attempts.clear(full).await.unwrap();
     make(attempts, full, 20).await;
-    assert_eq!(narrow(full, other).await, Claims::First(Claim::Off));
+    assert_eq!(narrow(full, other).await, Claims::First(Off));
     assert_eq!(claim(attempts, other, last).await, Claim::Granted(2));
 }
 
@@ -244,7 +251,7 @@ async fn off_is_off_until_it_is_cleared(attempts: &impl Attempts) {
     let last = make(attempts, bucket, 20).await;
     for later in [0, 1, 24, 24 * 365] {
         let now = last + Duration::from_hours(later);
-        assert_eq!(claim(attempts, bucket, now).await, Claim::Off);
+        assert_eq!(claim(attempts, bucket, now).await, Claim::Refused(Off));
     }
     attempts.clear(bucket).await.unwrap();
     assert_eq!(claim(attempts, bucket, last).await, Claim::Granted(1));
@@ -268,7 +275,11 @@ async fn off_is_off_until_it_is_cleared(attempts: &impl Attempts) {
     assert_eq!(first, Claim::Granted(1));
     let later = NOW + Duration::from_hours(24 * 365);
     let second = attempts.claim(bucket, &at_once, later).await.unwrap();
-    assert_eq!(second, Claim::Off, "the first one was the last one");
+    assert_eq!(
+        second,
+        Claim::Refused(Off),
+        "the first one was the last one"
+    );
 }
 
 async fn what_is_old_is_forgotten(attempts: &impl Attempts) {
@@ -286,7 +297,7 @@ async fn of_fifty_at_once_as_many_are_granted_as_are_free(attempts: &impl Attemp
         let claims = join_all((0..50).map(|_| claim(attempts, bucket, NOW))).await;
         let mut granted = claims.iter().filter_map(|claim| match claim {
             Claim::Granted(number) => Some(*number),
-            Claim::Wait(_) | Claim::Off => None,
+            Claim::Refused(_) => None,
         });
         let mut granted: Vec<_> = granted.by_ref().collect();
         granted.sort_unstable();
