@@ -11,28 +11,27 @@ use crate::http::Person;
 use crate::raw::{Raw, address, answers, get};
 use crate::server::Server;
 
-/// Looks at pages until `others` are done. Nobody waits for one for a second.
+/// How long who is slow is borne with: in it a hundred pages come many times over.
+const BORNE: &str = "4s";
+
+/// Looks at a hundred pages while `others` are all there, and waits until they are cut.
 async fn is_served_beside(server: &Server, mut others: JoinSet<()>) {
     let mut ada = Person::at(&server.url);
-    let mut slowest = Duration::ZERO;
-    let mut pages = 0;
-    while !others.is_empty() {
-        while let Some(done) = others.try_join_next() {
-            done.unwrap();
-        }
-        let started = Instant::now();
+    for _ in 0..100 {
         assert_eq!(ada.get("/login").await.unwrap().status, 200);
-        slowest = slowest.max(started.elapsed());
-        pages += 1;
     }
-    assert!(slowest < Duration::from_secs(1), "{slowest:?} of {pages}");
+    assert!(others.try_join_next().is_none(), "ada waited for them");
+    while let Some(done) = others.join_next().await {
+        done.unwrap();
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_hundred_heads_that_never_end_are_cut_and_nobody_waits_for_them() {
-    let (server, _folder) = Server::start_afresh(&[("VESTIBULE_SERVER__HEADER_TIMEOUT", "500ms")]);
+    let (server, _folder) = Server::start_afresh(&[("VESTIBULE_SERVER__HEADER_TIMEOUT", BORNE)]);
     let mut slow = JoinSet::new();
     for n in 0..200 {
+        let started = Instant::now();
         let mut raw = Raw::to(&server).await;
         slow.spawn(async move {
             // Some before their first request, some at their second.
@@ -40,12 +39,11 @@ async fn two_hundred_heads_that_never_end_are_cut_and_nobody_waits_for_them() {
                 raw.send(get("/health/live", "")).await.unwrap();
                 assert_eq!(raw.answer().await.status, Status::Ok);
             }
-            let started = Instant::now();
             raw.send("GET /login HTTP/1.1\r\nHost: x\r\nX: ")
                 .await
                 .unwrap();
             assert_eq!(raw.trickle(b"a").await, b"", "cut without a word");
-            assert!(started.elapsed() >= Duration::from_millis(300));
+            assert!(started.elapsed() >= Duration::from_secs(4));
         });
     }
     is_served_beside(&server, slow).await;
@@ -53,7 +51,7 @@ async fn two_hundred_heads_that_never_end_are_cut_and_nobody_waits_for_them() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn bodies_that_never_end_are_refused_and_cut() {
-    let (server, _folder) = Server::start_afresh(&[("VESTIBULE_SERVER__BODY_TIMEOUT", "500ms")]);
+    let (server, _folder) = Server::start_afresh(&[("VESTIBULE_SERVER__BODY_TIMEOUT", BORNE)]);
     let mut slow = JoinSet::new();
     for n in 0..100 {
         let mut raw = Raw::to(&server).await;
@@ -80,7 +78,7 @@ async fn bodies_that_never_end_are_refused_and_cut() {
 async fn hundreds_who_say_nothing_are_in_nobodys_way_and_are_cut() {
     for key in ["HEADER", "IDLE"] {
         let variable = format!("VESTIBULE_SERVER__{key}_TIMEOUT");
-        let (server, _folder) = Server::start_afresh(&[(&variable, "1s")]);
+        let (server, _folder) = Server::start_afresh(&[(&variable, BORNE)]);
         let mut idle = JoinSet::new();
         for _ in 0..400 {
             let mut raw = Raw::to(&server).await;
