@@ -280,11 +280,18 @@ async fn one_gets_it(sql: Sql) {
 /// Two pools on one file stand for two processes.
 #[tokio::test(flavor = "multi_thread")]
 async fn nobody_finds_the_file_locked() {
-    let (one, folder) = file().await;
+    let (migrated, folder) = file().await;
+    drop(migrated);
     let path = folder.path().join("deep/er/vestibule.db");
-    let two = connect(&format!("sqlite://{}", path.display()))
-        .await
-        .unwrap();
+    let url = format!("sqlite://{}", path.display());
+    // How long each waits for its turn depends on the disk.
+    let patient = Options {
+        answer_timeout: Duration::from_mins(1),
+        acquire_timeout: Duration::from_mins(1),
+        ..OPTIONS
+    };
+    let (one, two) =
+        tokio::try_join!(Sql::connect(&url, &patient), Sql::connect(&url, &patient)).unwrap();
     let writes: Vec<_> = (0..400)
         .map(|n| {
             let users = SqlUsers(if n % 2 == 0 { one.clone() } else { two.clone() });

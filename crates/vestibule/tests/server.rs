@@ -21,12 +21,12 @@ impl Server {
     /// kept; waits until it is open.
     pub(crate) fn start(folder: &Path, variables: &[(&str, &str)]) -> Self {
         let mut program = program(folder, &[]);
+        // How busy the machine is that runs the tests is not what these test.
+        program
+            .env("VESTIBULE_DATABASE__ACQUIRE_TIMEOUT", "20s")
+            .env("VESTIBULE_DATABASE__ANSWER_TIMEOUT", "20s");
         if is_on_servers(&mut program, folder) {
-            program
-                // How busy the machine is that runs the tests is not what these test.
-                .env("VESTIBULE_DATABASE__ACQUIRE_TIMEOUT", "20s")
-                .env("VESTIBULE_DATABASE__ANSWER_TIMEOUT", "20s")
-                .env("VESTIBULE_SESSIONS__TIMEOUT", "20s");
+            program.env("VESTIBULE_SESSIONS__TIMEOUT", "20s");
         }
         // All people of a test live at one address.
         program.env("VESTIBULE_THROTTLE__REGISTRATIONS_FREE", "100000");
