@@ -125,6 +125,8 @@ async fn an_instance_whose_store_does_not_come_says_so_and_ends() {
     let _turn = turn().await;
     for fault in [Fault::Stopped, Fault::Killed, Fault::Frozen] {
         let (mut postgres, mut redis) = (Postgres::new(), Redis::forgetful());
+        // Its tables are there: what is waited for is the other.
+        Instance::start(&postgres.url(), None).end_in_peace();
         redis.suffer(fault);
         let said = ends_in_vain(&postgres.url(), &redis.url());
         assert!(said.contains("sessions.url"), "{said}");
