@@ -243,15 +243,20 @@ impl Person {
 
     /// Waits for an element.
     async fn element(&self, xpath: &str) -> Element {
-        let wait = self.client.wait().at_most(PATIENCE).every(GLANCE);
-        match wait.for_element(Locator::XPath(xpath)).await {
-            Ok(element) => element,
-            Err(why) => {
+        let begin = Instant::now();
+        loop {
+            // While one page makes way for the next, the driver may not only not find it, but be at a loss.
+            let why = match self.client.find(Locator::XPath(xpath)).await {
+                Ok(element) => return element,
+                Err(why) => why,
+            };
+            if begin.elapsed() > PATIENCE {
                 let address = self.address().await;
                 let body = self.client.find(Locator::Css("body")).await.unwrap();
                 let page = body.text().await.unwrap();
                 panic!("no {xpath} at {address} ({why}):\n{page}");
             }
+            tokio::time::sleep(GLANCE).await;
         }
     }
 }
