@@ -40,14 +40,19 @@ impl Raw {
     pub(crate) async fn trickle(&mut self, bytes: &[u8]) -> Vec<u8> {
         const PACE: Duration = Duration::from_millis(20);
         let (mut answer, mut buffer) = (Vec::new(), [0; 4096]);
-        for byte in bytes.iter().cycle() {
-            match timeout(PACE, self.0.read(&mut buffer)).await {
-                Ok(Ok(0) | Err(_)) => break,
-                Ok(Ok(count)) => answer.extend_from_slice(&buffer[..count]),
-                // Once it is closed, the next read says so.
-                Err(_) => drop(self.send([*byte]).await),
+        let sent = async {
+            for byte in bytes.iter().cycle() {
+                match timeout(PACE, self.0.read(&mut buffer)).await {
+                    Ok(Ok(0) | Err(_)) => break,
+                    Ok(Ok(count)) => answer.extend_from_slice(&buffer[..count]),
+                    // Once it is closed, the next read says so.
+                    Err(_) => drop(self.send([*byte]).await),
+                }
             }
-        }
+        };
+        timeout(TOO_LONG, sent)
+            .await
+            .expect("the server has enough");
         answer
     }
 
