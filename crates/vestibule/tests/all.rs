@@ -14,6 +14,7 @@ mod client;
 mod command_line;
 mod crash;
 mod crawl;
+mod cryptography;
 mod dashboard;
 mod delete;
 mod door;
