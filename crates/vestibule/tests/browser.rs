@@ -6,6 +6,8 @@ mod archive;
 mod kept;
 #[expect(dead_code, reason = "the other test binary uses the rest")]
 mod letters;
+#[path = "stores/port.rs"]
+mod port;
 #[expect(dead_code, reason = "the other test binary uses the rest")]
 mod server;
 

@@ -12,6 +12,8 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use url::{ParseError, Url};
 
+use crate::port::free_port;
+
 const HOW_TO_INSTALL: &str = "`apt-get install chromium chromium-driver` installs what the browser tests need, and so \
                               does scripts/test";
 
@@ -33,20 +35,20 @@ pub(crate) struct Driver {
 impl Driver {
     #[expect(clippy::disallowed_methods, reason = "the driver is a program")]
     pub(crate) fn start() -> Self {
+        // One that it chooses itself may be a connection's on the other of the two protocols it listens on; then it ends.
+        let port = free_port();
         let mut process = Command::new("chromedriver")
-            .arg("--port=0")
+            .arg(format!("--port={port}"))
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
             .unwrap_or_else(|why| panic!("chromedriver did not start ({why}): {HOW_TO_INSTALL}"));
-        let port = BufReader::new(process.stdout.take().unwrap())
+        let is_open = BufReader::new(process.stdout.take().unwrap())
             .lines()
             .map_while(Result::ok)
-            .find_map(|line| {
-                let (_, port) = line.split_once("successfully on port ")?;
-                port.trim_end_matches('.').parse().ok()
-            })
-            .unwrap_or_else(|| panic!("chromedriver did not say its port: {HOW_TO_INSTALL}"));
+            .inspect(|said| eprintln!("{said}"))
+            .any(|said| said.contains("successfully on port"));
+        assert!(is_open, "chromedriver did not open: {HOW_TO_INSTALL}");
         Self {
             process,
             port,

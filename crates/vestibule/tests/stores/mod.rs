@@ -3,6 +3,7 @@
 
 mod certificates;
 mod cluster;
+mod port;
 mod post_office;
 mod postgres;
 mod process;
@@ -10,13 +11,12 @@ mod redis;
 mod resp;
 mod sentinel;
 
-use std::net::{Ipv4Addr, TcpListener};
-use std::sync::atomic::{AtomicU16, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 pub(crate) use certificates::Certificates;
 pub(crate) use cluster::Cluster;
+use port::free_port;
 pub(crate) use post_office::{PostOffice, Tls};
 pub(crate) use postgres::Postgres;
 pub(crate) use redis::Redis;
@@ -45,20 +45,5 @@ fn until(what: &str, mut done: impl FnMut() -> bool) {
             "not within {PATIENCE:?}: {what}"
         );
         thread::sleep(Duration::from_millis(10));
-    }
-}
-
-/// A port that nobody listens on, and that nobody gets by chance while its server is down: it lies below those that the
-/// system gives to connections. The one 10000 above, for a cluster's bus, is as free.
-fn free_port() -> u16 {
-    static NEXT: AtomicU16 = AtomicU16::new(0);
-    let own = u16::try_from(std::process::id() % 1000).unwrap_or(0) * 10;
-    let is_free = |port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok();
-    loop {
-        let next = NEXT.fetch_add(1, Ordering::SeqCst);
-        let port = 11_000 + (own + next) % 10_000;
-        if is_free(port) && is_free(port + 10_000) {
-            return port;
-        }
     }
 }
