@@ -3,6 +3,10 @@ local count = tonumber(redis.call('HGET', KEYS[1], 'count') or 0)
 if count == 0 then
     return
 end
+if count == 1 then
+    redis.call('UNLINK', KEYS[1])
+    return
+end
 if redis.call('PTTL', KEYS[1]) == -1 then
     -- What was off is so no more, and is forgotten in its time.
     local waits = tonumber(redis.call('HGET', KEYS[1], 'waits'))

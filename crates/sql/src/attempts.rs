@@ -42,12 +42,16 @@ const CLAIM: &str = "\
         OR (attempts.waits_until_secs <= $1 AND attempts.count < $6) \
     RETURNING count";
 
-/// $1 bucket, $2 never, $3 how long it takes to forget. What was off is so no more, and is forgotten in its time.
+/// $1 bucket, $2 never, $3 how long it takes to forget. What was off is so no more, and is forgotten in its time; where nothing
+/// is left it is forgotten at once.
 const TAKE_BACK: &str = "\
     UPDATE attempts SET \
         count = count - 1, \
         waits_until_secs = 0, \
-        forgotten_at_secs = CASE WHEN forgotten_at_secs = $2 THEN waits_until_secs + $3 ELSE forgotten_at_secs END \
+        forgotten_at_secs = CASE \
+            WHEN count = 1 THEN 0 \
+            WHEN forgotten_at_secs = $2 THEN waits_until_secs + $3 \
+            ELSE forgotten_at_secs END \
     WHERE id = $1 AND count > 0";
 
 /// $1 the bucket that is cleared, $2 the one that is relieved, $3 never, $4 how long it takes to forget. What is cleared is
@@ -57,7 +61,7 @@ const SETTLE: &str = "\
         count = count - 1, \
         waits_until_secs = 0, \
         forgotten_at_secs = CASE \
-            WHEN id = $1 THEN 0 \
+            WHEN id = $1 OR count = 1 THEN 0 \
             WHEN forgotten_at_secs = $3 THEN waits_until_secs + $4 \
             ELSE forgotten_at_secs END \
     WHERE id IN ($1, $2) AND count > 0";

@@ -57,6 +57,15 @@ pub async fn forgotten_attempts(attempts: &(impl Attempts + Expiring)) {
     assert_eq!(attempts.forget(forgotten - SECOND).await.unwrap(), 0);
     assert_eq!(attempts.forget(forgotten).await.unwrap(), 1);
     assert_eq!(attempts.forget(forgotten).await.unwrap(), 0);
+    // Of what was taken back nothing is left to wait for.
+    let (one, other) = (self::bucket(), self::bucket());
+    for bucket in [one, other] {
+        claim(attempts, bucket, NOW).await;
+    }
+    attempts.take_back(one, &LIMIT).await.unwrap();
+    let cleared = self::bucket();
+    attempts.settle(cleared, other, &LIMIT).await.unwrap();
+    assert_eq!(attempts.forget(NOW).await.unwrap(), 2);
     let still = attempts.claim(off, &for_ever, forgotten).await.unwrap();
     assert_eq!(still, Claim::Refused(Off), "what is off stays so");
 }
