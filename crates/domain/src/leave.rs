@@ -123,12 +123,56 @@ impl Expiring for Leave {
 
     async fn forget(&self, now: OffsetDateTime) -> Result<u64, Outage> {
         let leaving = self.users.leaving(now, Self::AT_ONCE).await?;
-        let mut gone = 0;
+        let (mut gone, mut failed) = (0, None);
         for user in &leaving {
-            self.delete(user).await?;
-            gone += 1;
+            // One that cannot go keeps none of the others.
+            match self.delete(user).await {
+                Ok(()) => gone += 1,
+                Err(outage) => failed = Some(outage),
+            }
         }
         self.users.empty_again(now - Self::LATE, now).await?;
-        Ok(gone)
+        failed.map_or(Ok(gone), Err)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::notices::testing::silent;
+    use crate::ports::{MockEvents, MockSessions, MockUsers};
+    use crate::throttle::testing::{granting, throttle};
+    use time::macros::datetime;
+
+    #[tokio::test]
+    async fn one_that_cannot_go_keeps_none_of_the_others() {
+        let now = datetime!(2026-11-25 12:00 UTC);
+        let [ada, bob] = ["ada", "bob"].map(crate::contract::user);
+        let (stuck, goes) = (ada.id, bob.id);
+        let mut users = MockUsers::new();
+        users
+            .expect_leaving()
+            .return_once(move |_, _| Ok(vec![ada, bob]));
+        users
+            .expect_remove()
+            .withf(move |user, _, _| user.id == stuck)
+            .return_once(|_, _, _| Err(Outage::during("deleting a user")("busy")));
+        users
+            .expect_remove()
+            .withf(move |user, _, _| user.id == goes)
+            .once()
+            .return_once(|_, _, _| Ok(Some(0)));
+        users.expect_empty_again().once().return_once(|_, _| Ok(0));
+        let mut sessions = MockSessions::new();
+        sessions.expect_end_all().returning(|_| Ok(()));
+        let leave = Leave {
+            users: Arc::new(users),
+            sessions: Arc::new(sessions),
+            notices: silent(),
+            throttle: throttle(granting(), Arc::new(MockEvents::new())),
+            grace: Duration::ZERO,
+            reserved: Duration::ZERO,
+        };
+        assert!(leave.forget(now).await.is_err(), "it is told");
     }
 }

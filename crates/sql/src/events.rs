@@ -2,10 +2,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use sea_orm::sea_query::Expr;
+use sea_orm::sea_query::{Expr, Query};
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait,
-    IntoActiveModel, QueryFilter, QueryOrder, QuerySelect, Set,
+    ActiveModelTrait, ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, DbErr,
+    EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect, Set,
 };
 use time::OffsetDateTime;
 use vestibule_domain::ports::{Expiring, History};
@@ -188,22 +188,27 @@ async fn extend(
     chain.update(transaction).await.map(drop)
 }
 
-/// Takes out of the kept events whom they were about, and adds one that says of how many: so many may be empty, and no more.
-/// Those that cannot be emptied go in their time. To be done first in a transaction: it waits for the chain.
+/// Takes out of the kept events whom they were about, of [`AT_ONCE`] at most, and adds one that says of how many: so many may be
+/// empty, and no more. Those that cannot be emptied go in their time. To be done first in a transaction: it waits for the chain.
 pub(crate) async fn empty(
     transaction: &DatabaseTransaction,
     user: uuid::Uuid,
     at: OffsetDateTime,
 ) -> Result<u64, DbErr> {
     let chain = locked(transaction).await?;
+    let some = Query::select()
+        .column(Column::Seq)
+        .from(Entity)
+        .cond_where(personal_of(user))
+        .limit(AT_ONCE)
+        .to_owned();
     let emptied = Entity::update_many()
         .col_expr(Column::Request, Expr::value(None::<String>))
         .col_expr(Column::UserId, Expr::value(None::<uuid::Uuid>))
         .col_expr(Column::Address, Expr::value(None::<String>))
         .col_expr(Column::Facts, Expr::value(NO_FACTS))
         .col_expr(Column::Salt, Expr::value(None::<Vec<u8>>))
-        .filter(Column::UserId.eq(user))
-        .filter(Column::Personal.is_not_null())
+        .filter(Column::Seq.in_subquery(some))
         .exec(transaction)
         .await?
         .rows_affected;
@@ -224,10 +229,14 @@ pub(crate) async fn has_any(
     database: &impl ConnectionTrait,
     user: uuid::Uuid,
 ) -> Result<bool, DbErr> {
-    let one = Entity::find()
-        .filter(Column::UserId.eq(user))
-        .filter(Column::Personal.is_not_null());
+    let one = Entity::find().filter(personal_of(user));
     Ok(one.one(database).await?.is_some())
+}
+
+fn personal_of(user: uuid::Uuid) -> Condition {
+    Condition::all()
+        .add(Column::UserId.eq(user))
+        .add(Column::Personal.is_not_null())
 }
 
 /// The fact that says how many rows were emptied.

@@ -195,17 +195,26 @@ impl Users for SqlUsers {
         at: OffsetDateTime,
         reserved: OffsetDateTime,
     ) -> Result<Option<u64>, Outage> {
-        self.0
-            .written(self.take_away(user, at, reserved))
-            .await
-            .map_err(Outage::during("deleting a user"))
+        const DURING: &str = "deleting a user";
+        let removed = self.0.written(self.take_away(user, at, reserved)).await;
+        let Some(emptied) = removed.map_err(Outage::during(DURING))? else {
+            return Ok(None);
+        };
+        let others = self.empty_all(user.id.0, at).await;
+        Ok(Some(emptied + others.map_err(Outage::during(DURING))?))
     }
 
     async fn empty_again(&self, since: OffsetDateTime, at: OffsetDateTime) -> Result<u64, Outage> {
-        self.0
-            .written(self.empty_all(since, at))
-            .await
-            .map_err(Outage::during("emptying the events of deleted users"))
+        const DURING: &str = "emptying the events of deleted users";
+        let gone =
+            reserved_name::Entity::find().filter(reserved_name::Column::RemovedAt.gte(since));
+        let gone = self.0.answer(gone.all(&self.0.read)).await;
+        let mut emptied = 0;
+        for name in gone.map_err(Outage::during(DURING))? {
+            let some = self.empty_all(name.user_id, at).await;
+            emptied += some.map_err(Outage::during(DURING))?;
+        }
+        Ok(emptied)
     }
 
     async fn list(&self, after: Option<Username>, most: u64) -> Result<Vec<User>, Outage> {
@@ -315,20 +324,20 @@ impl SqlUsers {
         Ok(Some(emptied))
     }
 
-    async fn empty_all(&self, since: OffsetDateTime, at: OffsetDateTime) -> Result<u64, DbErr> {
-        let gone = reserved_name::Entity::find()
-            .filter(reserved_name::Column::RemovedAt.gte(since))
-            .all(&self.0.read)
-            .await?;
+    /// Some at a time: whoever wants to write meanwhile waits for those alone.
+    async fn empty_all(&self, user: Uuid, at: OffsetDateTime) -> Result<u64, DbErr> {
         let mut emptied = 0;
-        for name in gone {
-            // Mostly there are none: nobody waits for the chain then.
-            if events::has_any(&self.0.read, name.user_id).await? {
-                let transaction = self.0.begin().await?;
-                emptied += events::empty(&transaction, name.user_id, at).await?;
-                transaction.commit().await?;
-            }
+        // Mostly there are none: nobody waits for the chain then.
+        while self.0.answer(events::has_any(&self.0.read, user)).await? {
+            emptied += self.0.written(self.empty_some(user, at)).await?;
         }
+        Ok(emptied)
+    }
+
+    async fn empty_some(&self, user: Uuid, at: OffsetDateTime) -> Result<u64, DbErr> {
+        let transaction = self.0.begin().await?;
+        let emptied = events::empty(&transaction, user, at).await?;
+        transaction.commit().await?;
         Ok(emptied)
     }
 

@@ -170,6 +170,33 @@ pub(crate) async fn deleting_an_account_breaks_no_chain(sql: Sql, url: &str) {
     );
 }
 
+/// More than go in one step. `sql` is a database with a schema.
+pub(crate) async fn an_account_with_many_events_goes_with_all_of_them(sql: Sql) {
+    let users = SqlUsers(sql.clone());
+    let ada = contract::user("ada");
+    users.add(&ada).await.unwrap();
+    let many: Vec<_> = (1..=300)
+        .map(|n| Event {
+            user: Some(ada.id),
+            ..event(n)
+        })
+        .collect();
+    let events = SqlEvents(sql.clone());
+    for _ in 0..4 {
+        events.append(&many).await.unwrap();
+    }
+    assert_eq!(users.remove(&ada, START, START).await.unwrap(), Some(1200));
+    let whole = whole(&sql).await;
+    // 500, 500 and 200, and an event of each.
+    assert_eq!((whole.rows, whole.emptied), (1203, 1200));
+}
+
+#[tokio::test]
+async fn an_account_with_many_events_goes_with_all_of_them_in_a_file() {
+    let (sql, _folder) = crate::file().await;
+    an_account_with_many_events_goes_with_all_of_them(sql).await;
+}
+
 #[tokio::test]
 async fn deleting_an_account_breaks_no_chain_in_a_file() {
     let (sql, folder) = crate::file().await;

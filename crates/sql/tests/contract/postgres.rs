@@ -54,6 +54,14 @@ async fn deleting_an_account_breaks_no_chain_on_postgres() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_account_with_many_events_goes_with_all_of_them_on_postgres() {
+    let (url, _server) = empty().await;
+    let sql = connect(&url).await.unwrap();
+    sql.migrate().await.unwrap();
+    crate::events::an_account_with_many_events_goes_with_all_of_them(sql).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn postgres_keeps_the_chain_and_names_each_change() {
     let (url, _server) = empty().await;
     let sql = connect(&url).await.unwrap();
