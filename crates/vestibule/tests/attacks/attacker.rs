@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::sync::{Arc, Mutex};
+use std::thread;
 
 use tempfile::TempDir;
 
@@ -18,11 +19,27 @@ const VARIABLES: [(&str, &str); 3] = [
     ("VESTIBULE_THROTTLE__REGISTRATIONS_FREE", "100000"),
 ];
 
-/// The program, with an account `ada` whose password is [`PASSWORD`].
+/// The program, with an account `ada` whose password is [`PASSWORD`]. It fails a test that forgets to close it.
 pub(crate) struct Scene {
     pub(crate) server: Server,
     folder: TempDir,
     secrets: Arc<Mutex<Vec<String>>>,
+    reminder: Reminder,
+}
+
+/// Whether the scene was closed, and its log looked at.
+#[derive(Default)]
+struct Reminder {
+    is_closed: bool,
+}
+
+impl Drop for Reminder {
+    fn drop(&mut self) {
+        assert!(
+            self.is_closed || thread::panicking(),
+            "a scene is to be closed, or nobody looks at its log"
+        );
+    }
 }
 
 impl Scene {
@@ -49,6 +66,7 @@ impl Scene {
             server,
             folder,
             secrets: Arc::default(),
+            reminder: Reminder::default(),
         }
     }
 
@@ -79,7 +97,14 @@ impl Scene {
 
     /// Ends the program: ada's account is as it was, and no secret is in the log.
     pub(crate) fn close(self) {
-        assert!(self.ada().is_signed_in(), "ada's account is as it was");
+        let ada = self.ada();
+        self.close_with(ada);
+    }
+
+    /// The same where strangers have to wait: `ada` signed in before.
+    pub(crate) fn close_with(mut self, mut ada: Attacker) {
+        self.reminder.is_closed = true;
+        assert!(ada.is_signed_in(), "ada's account is as it was");
         #[cfg(unix)]
         signal(self.server.pid(), "TERM");
         let (status, log) = self.server.wait();

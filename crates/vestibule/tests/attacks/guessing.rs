@@ -24,6 +24,7 @@ fn masked(reply: &Reply, name: &str) -> (u16, Vec<(String, String)>, String) {
 fn a01_no_answer_tells_whether_there_is_an_account() {
     // A wait that no machine is too slow for.
     let scene = Scene::with(&[("VESTIBULE_THROTTLE__FIRST_WAIT", "1h")]);
+    let ada = scene.ada();
     let mut seen = Vec::new();
     for name in ["ada", "eve"] {
         let replies: Vec<_> = (0..7)
@@ -50,6 +51,7 @@ fn a01_no_answer_tells_whether_there_is_an_account() {
     assert_eq!(seen[0], seen[1]);
     // A right password is not told from a wrong one either, where none is looked at.
     assert_eq!(scene.attacker().login("ada", PASSWORD).status, 429);
+    scene.close_with(ada);
 }
 
 /// The middle one.
@@ -87,6 +89,7 @@ fn confidence(pairs: &[(Duration, Duration)]) -> (i64, i64) {
 fn a02_a_known_and_an_unknown_name_cost_the_same() {
     let scene = Scene::with(&[("VESTIBULE_THROTTLE__FREE", "100")]);
     assert_eq!(scene.attacker().register("bob", PASSWORD).status, 303);
+    let ada = scene.ada();
     let mut attacker = scene.attacker();
     let csrf = attacker.csrf();
     let timed = |attacker: &mut Attacker, name: &str| {
@@ -115,6 +118,7 @@ fn a02_a_known_and_an_unknown_name_cost_the_same() {
         median(&mut known),
         median(&mut unknown),
     );
+    scene.close_with(ada);
 }
 
 /// So many at once, each with a form of its own; how many answers there were of each status, and the waits.
@@ -172,6 +176,7 @@ fn a03_a_storm_is_cut_off_and_its_target_still_gets_in() {
     let (statuses, _) = storm(&|n| format!("nobody{n}"), 60);
     assert_eq!(statuses, BTreeMap::from([(401, 35), (429, 25)]));
     assert_eq!(known.login("ada", PASSWORD).status, 303, "from next door");
+    scene.close_with(known);
 }
 
 #[test]
@@ -204,4 +209,5 @@ fn a03_waits_grow_and_the_right_password_works_after_them() {
         assert!(start.elapsed() < Duration::from_mins(1));
     }
     assert!(stranger.is_signed_in());
+    scene.close_with(stranger);
 }
