@@ -187,21 +187,7 @@ impl Config {
             return Err(self.bad("passwords.memory_budget", found, expected));
         }
 
-        if let Some(url) = &self.sessions.url
-            && warnings::is_open_to_all(url.expose_secret())
-        {
-            let found = "a Redis on another machine without a password";
-            let expected = "a URL with one, such as redis://:password@host:6379/0,";
-            return Err(self.bad("sessions.url", found, expected));
-        }
-
-        if self.secret_key.is_none() && self.place().is_ok_and(|place| place == Place::Server) {
-            let url = self.named("database.url");
-            return Err(BadConfig(format!(
-                "secret_key is unset, but {url} is a server, which other instances may share: a text of at least 32 \
-                 characters is expected, the same for all of them, such as the output of `openssl rand -base64 48`"
-            )));
-        }
+        self.stores_agree()?;
 
         let url = self.public_url();
         if url.scheme() != "https"
@@ -221,6 +207,41 @@ impl Config {
             )),
             _ => Ok(()),
         }
+    }
+
+    /// The same of where accounts and sessions are kept.
+    fn stores_agree(&self) -> Result<(), BadConfig> {
+        let database = self.database.url.expose_secret();
+        if warnings::is_unchecked(database) && !self.database.allow_plain {
+            let found = "a Postgres on another machine whose certificate is not checked, so that whoever sits on the way \
+                         can read and change accounts";
+            let expected = "a URL with sslmode=verify-full (or database.allow_plain = true)";
+            return Err(self.bad("database.url", found, expected));
+        }
+
+        if let Some(url) = &self.sessions.url {
+            let url = url.expose_secret();
+            if warnings::is_open_to_all(url) {
+                let found = "a Redis on another machine without a password";
+                let expected = "a URL with one, such as rediss://:password@host:6379/0,";
+                return Err(self.bad("sessions.url", found, expected));
+            }
+            if warnings::is_unencrypted(url) && !self.sessions.allow_plain {
+                let found = "a Redis on another machine that is reached unencrypted, so that whoever listens on the way \
+                             can take over sessions";
+                let expected = "rediss instead of redis (or sessions.allow_plain = true)";
+                return Err(self.bad("sessions.url", found, expected));
+            }
+        }
+
+        if self.secret_key.is_none() && self.place().is_ok_and(|place| place == Place::Server) {
+            let url = self.named("database.url");
+            return Err(BadConfig(format!(
+                "secret_key is unset, but {url} is a server, which other instances may share: a text of at least 32 \
+                 characters is expected, the same for all of them, such as the output of `openssl rand -base64 48`"
+            )));
+        }
+        Ok(())
     }
 
     /// Scheme, host and port that visitors see. While unset that is

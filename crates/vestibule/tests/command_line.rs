@@ -56,8 +56,18 @@ fn what_it_cannot_run_with_it_says_in_one_sentence() {
         ("VESTIBULE_REGISTRATION__MODE", "maybe", "registration.mode"),
         (
             "VESTIBULE_DATABASE__URL",
-            "postgres://u:s3cret@db/v",
+            "postgres://u:s3cret@localhost/v",
             "database.url",
+        ),
+        (
+            "VESTIBULE_DATABASE__URL",
+            "postgres://u:s3cret@db/v",
+            "database.allow_plain",
+        ),
+        (
+            "VESTIBULE_SESSIONS__URL",
+            "redis://:s3cret@redis/",
+            "sessions.allow_plain",
         ),
         (
             "VESTIBULE_DATABASE__URL",

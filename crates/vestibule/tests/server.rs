@@ -138,6 +138,9 @@ fn is_on_servers(program: &mut Command, folder: &Path) -> bool {
     program
         .env("VESTIBULE_DATABASE__URL", database)
         .env("VESTIBULE_SESSIONS__URL", sessions)
+        // Those that TEST_POSTGRES_URL and TEST_REDIS_URL name may be on another machine.
+        .env("VESTIBULE_DATABASE__ALLOW_PLAIN", "true")
+        .env("VESTIBULE_SESSIONS__ALLOW_PLAIN", "true")
         .env(
             "VESTIBULE_SECRET_KEY",
             "a-key-for-tests-of-32-characters-or-more",

@@ -165,6 +165,13 @@ pub(super) const KEYS: &[Key] = &[
         show: |config| masked(config.database.url.expose_secret()),
     },
     Key {
+        name: "database.allow_plain",
+        expected: "true or false",
+        read: |config, text| set(&mut config.database.allow_plain, text.parse().ok()),
+        found: quoted,
+        show: |config| config.database.allow_plain.to_string(),
+    },
+    Key {
         name: "database.pool_size",
         expected: "a number from 1 to 1000",
         read: |config, text| set(&mut config.database.pool_size, number(text, 1..=1000)),
@@ -212,6 +219,13 @@ pub(super) const KEYS: &[Key] = &[
             Some(url) => masked(url.expose_secret()),
             None => "unset, so in the database".to_owned(),
         },
+    },
+    Key {
+        name: "sessions.allow_plain",
+        expected: "true or false",
+        read: |config, text| set(&mut config.sessions.allow_plain, text.parse().ok()),
+        found: quoted,
+        show: |config| config.sessions.allow_plain.to_string(),
     },
     Key {
         name: "sessions.timeout",

@@ -63,6 +63,8 @@ impl Default for Server {
 pub struct Database {
     /// A `sqlite:` or `postgres:` URL. Secret, since a URL may hold a password.
     pub url: SecretString,
+    /// Whether a Postgres on another machine may be reached without a check of its certificate.
+    pub allow_plain: bool,
     /// The most connections to a Postgres server.
     pub pool_size: u32,
     /// How long the start waits for a server, that of the sessions too.
@@ -77,6 +79,7 @@ impl Default for Database {
     fn default() -> Self {
         Self {
             url: "sqlite://data/vestibule.db?mode=rwc".into(),
+            allow_plain: false,
             pool_size: 10,
             connect_timeout: Duration::from_secs(10),
             acquire_timeout: Duration::from_secs(1),
@@ -102,6 +105,8 @@ impl Database {
 pub struct Sessions {
     /// A URL of Redis. `None`: they are kept in the database. Secret, since a URL may hold a password.
     pub url: Option<SecretString>,
+    /// Whether a Redis on another machine may be reached unencrypted.
+    pub allow_plain: bool,
     /// How long Redis may take to answer.
     pub timeout: Duration,
     /// How many replicas of Redis must know that a session has ended.
@@ -120,6 +125,7 @@ impl Default for Sessions {
     fn default() -> Self {
         Self {
             url: None,
+            allow_plain: false,
             timeout: Duration::from_secs(1),
             replicas: 0,
             idle: Duration::from_hours(1),

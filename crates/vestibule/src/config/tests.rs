@@ -167,6 +167,8 @@ fn a_password_is_masked_wherever_it_stands_in_a_url() {
                 "VESTIBULE_SESSIONS__URL",
                 "redis+sentinel://:hunter2@a:1,b/m?sentinel_password=hunter2",
             ),
+            ("VESTIBULE_DATABASE__ALLOW_PLAIN", "true"),
+            ("VESTIBULE_SESSIONS__ALLOW_PLAIN", "true"),
         ],
     );
     let config = config.unwrap();

@@ -231,6 +231,84 @@ fn plain_http_elsewhere_is_refused_unless_it_is_allowed() {
     assert!(config("https://login.example.com", "perhaps").is_err());
 }
 
+/// What comes of a store at `url`, `section` being the one that says so, and what the operator is warned of.
+fn reach(section: &str, url: &str, allowed: &str) -> Result<Vec<String>, String> {
+    let variables = [
+        (
+            "VESTIBULE_SECRET_KEY".into(),
+            "0123456789abcdefghijklmnopqrstuv",
+        ),
+        (format!("VESTIBULE_{section}__URL"), url),
+        (format!("VESTIBULE_{section}__ALLOW_PLAIN"), allowed),
+    ];
+    let variables = variables.map(|(name, value)| (name.into(), value.into()));
+    Config::from(TempDir::new().unwrap().path(), variables)
+        .map(|config| warnings::of_stores(&config))
+        .map_err(|bad| bad.to_string())
+}
+
+#[test]
+fn a_store_elsewhere_that_others_could_listen_to_is_refused_unless_it_is_allowed() {
+    for (section, url, instead) in [
+        (
+            "DATABASE",
+            "postgres://ada:hunter2@db.example/v",
+            "sslmode=verify-full (or database.allow_plain = true)",
+        ),
+        (
+            "DATABASE",
+            "postgresql://ada:hunter2@10.0.0.1/v?sslmode=prefer",
+            "sslmode=verify-full (or database.allow_plain = true)",
+        ),
+        (
+            "DATABASE",
+            "postgres://ada@db.example/v?password=hunter2&sslmode=require",
+            "sslmode=verify-full (or database.allow_plain = true)",
+        ),
+        (
+            "SESSIONS",
+            "redis://:hunter2@redis.example",
+            "rediss instead of redis (or sessions.allow_plain = true)",
+        ),
+        (
+            "SESSIONS",
+            "redis+cluster://:hunter2@localhost,b.example",
+            "rediss instead of redis (or sessions.allow_plain = true)",
+        ),
+        (
+            "SESSIONS",
+            "redis+sentinel://:hunter2@a.example/m?sentinel_password=hunter2",
+            "rediss instead of redis (or sessions.allow_plain = true)",
+        ),
+    ] {
+        let said = reach(section, url, "false").unwrap_err();
+        assert!(said.contains(instead), "{url}: {said}");
+        assert!(!said.contains("hunter2"), "{said}");
+        let warned = reach(section, url, "true").unwrap();
+        assert_eq!(warned.len(), 1, "{url}: {warned:?}");
+        assert!(!warned[0].contains("hunter2"), "{warned:?}");
+    }
+    for (section, fine) in [
+        (
+            "DATABASE",
+            "postgres://ada:pw@db.example/v?sslmode=verify-full",
+        ),
+        (
+            "DATABASE",
+            "postgres://ada:pw@db.example/v?sslmode=verify-ca",
+        ),
+        ("DATABASE", "postgres://ada:pw@localhost/v"),
+        ("DATABASE", "postgres:///v?host=/var/run/postgresql"),
+        ("SESSIONS", "rediss://:pw@redis.example"),
+        ("SESSIONS", "redis://127.0.0.1"),
+        ("SESSIONS", "redis+cluster://localhost,[::1]:7001"),
+    ] {
+        let warned = reach(section, fine, "false");
+        assert_eq!(warned, Ok(Vec::new()), "{fine}");
+        assert!(reach(section, fine, "perhaps").is_err(), "{fine}");
+    }
+}
+
 #[test]
 fn a_public_url_ends_after_its_host_or_port() {
     edges(
@@ -286,6 +364,7 @@ fn a_database_is_sqlite_with_a_name_or_postgres() {
     for url in [
         "postgres://ada:pw@db.example:5432/vestibule?sslmode=verify-full",
         "postgresql://[::1]/d",
+        "postgres:///d?host=/var/run/postgresql",
     ] {
         load("", &[key, ("VESTIBULE_DATABASE__URL", url)]).unwrap();
     }
@@ -293,7 +372,7 @@ fn a_database_is_sqlite_with_a_name_or_postgres() {
 
 #[test]
 fn what_is_shared_needs_a_key_that_is_shared() {
-    let url = "postgres://ada:hunter2@db/vestibule";
+    let url = "postgres://ada:hunter2@localhost/vestibule";
     let said = sentence(by_variable("VESTIBULE_DATABASE__URL", url));
     assert!(
         said.starts_with("secret_key is unset, but database.url"),
@@ -309,16 +388,16 @@ fn sessions_are_in_redis_of_any_kind() {
         &[
             "redis://localhost",
             "rediss://ada:pw@db.example:6380/1",
-            "redis+cluster://:pw@a:7000,b:7001",
-            "redis+sentinel://:pw@a,b,c/mymaster",
+            "rediss+cluster://:pw@a:7000,b:7001",
+            "rediss+sentinel://:pw@a,b,c/mymaster",
         ],
         &[
             "",
             "localhost",
             "http://localhost",
-            "redis+cluster://:pw@a/1",
-            "redis://redis.example",
-            "redis+sentinel://a,b,c/mymaster",
+            "rediss+cluster://:pw@a/1",
+            "rediss://redis.example",
+            "rediss+sentinel://a,b,c/mymaster",
         ],
     );
     edges(

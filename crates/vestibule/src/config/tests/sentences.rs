@@ -38,6 +38,21 @@ fn a_bad_value_in_a_variable() {
              way can take over what visitors do, but an https: URL (or server.allow_plain_http = true) is expected",
         ),
         (
+            (
+                "DATABASE__URL",
+                "postgres://ada:hunter2@db/v?sslmode=require",
+            ),
+            "database.url (set by VESTIBULE_DATABASE__URL) is a Postgres on another machine whose certificate is not \
+             checked, so that whoever sits on the way can read and change accounts, but a URL with sslmode=verify-full (or \
+             database.allow_plain = true) is expected",
+        ),
+        (
+            ("SESSIONS__URL", "redis://:hunter2@redis.example"),
+            "sessions.url (set by VESTIBULE_SESSIONS__URL) is a Redis on another machine that is reached unencrypted, so \
+             that whoever listens on the way can take over sessions, but rediss instead of redis (or \
+             sessions.allow_plain = true) is expected",
+        ),
+        (
             ("SESSIONS__IDLE", "25h"),
             "sessions.lifetime (the default) is 1day, but at least 1day 1h, \
              as sessions.idle (set by VESTIBULE_SESSIONS__IDLE), is expected",
