@@ -1,13 +1,16 @@
 //! The program as an operator meets it.
 
+use std::collections::BTreeSet;
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::Output;
+use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
+use crate::app::{letters, value_of};
 use crate::http::Person;
 use crate::server::{Server, program};
 
@@ -241,14 +244,43 @@ async fn a_folder_of_templates_takes_the_place_of_ours() {
     assert!(person.get("/login").await.unwrap().body.contains("Sign in"));
 }
 
+/// The path of the link in the next mail of a server that runs in `folder`.
+async fn mailed_link(folder: &TempDir, server: &Server) -> String {
+    let start = Instant::now();
+    loop {
+        let mut letters = letters::take(&folder.path().join("data/outbox"));
+        if let Some(letter) = letters.pop() {
+            assert!(letters.is_empty(), "one at a time: {letters:?}");
+            return letter.link_to(&server.url);
+        }
+        assert!(
+            start.elapsed() < Duration::from_secs(20),
+            "a mail comes soon"
+        );
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
 #[tokio::test]
 async fn passwords_and_tokens_are_in_no_log() {
-    let (server, _folder) = Server::start_afresh(&[("VESTIBULE_LOG__LEVEL", "debug")]);
-    let mut ada = Person::at(&server.url);
+    let (server, folder) = Server::start_afresh(&[("VESTIBULE_LOG__LEVEL", "debug")]);
     let canary = "canary birds sing at 4";
+    let another = "another bird sings at 5";
+    let mut ada = Person::at(&server.url);
+    let fields = [
+        ("username", "ada"),
+        ("email", "ada@example.com"),
+        ("password", canary),
+    ];
+    let answer = ada.submit("/register", &fields).await.unwrap();
+    assert_eq!(answer.location(), "/dashboard", "{}", answer.body);
+    let verify = mailed_link(&folder, &server).await;
+    ada.get(&verify).await.unwrap();
+    let answer = ada.submit("/link", &[]).await.unwrap();
+    assert_eq!(answer.location(), "/dashboard", "{}", answer.body);
+
     for (path, name) in [
         ("/register", "ada"),
-        ("/login", "ada"),
         ("/login", "eve"),
         ("/register", "a b"),
     ] {
@@ -256,15 +288,55 @@ async fn passwords_and_tokens_are_in_no_log() {
         Person::at(&server.url).submit(path, &fields).await.unwrap();
     }
     let fields = [("username", "ada"), ("password", canary), ("odd", "x")];
-    ada.submit("/login", &fields).await.unwrap();
-    let token = ada.cookie();
+    let mut visitor = Person::at(&server.url);
+    visitor.submit("/login", &fields).await.unwrap();
+
+    let forgot = [("account", "ada")];
+    visitor.submit("/forgot", &forgot).await.unwrap();
+    let reset = mailed_link(&folder, &server).await;
+    visitor.get(&reset).await.unwrap();
+    let answer = visitor.submit("/reset", &[("new", another)]).await.unwrap();
+    assert_eq!(answer.location(), "/login", "{}", answer.body);
+    let page = visitor.get("/login").await.unwrap();
+    let csrf = value_of(&page.body, "csrf").unwrap();
+    let fields = [("username", "ada"), ("password", another)];
+    let answer = visitor.send("/login", &page, &fields).await.unwrap();
+    assert_eq!(answer.location(), "/dashboard", "{}", answer.body);
+
     crate::server::signal(server.pid(), "TERM");
     let (_, log) = server.wait();
     assert!(log.contains("input_validation_fail"), "{log}");
-    let (_, token) = token.split_once('=').unwrap();
-    for secret in [canary, "canary+birds", "canary%20birds", token, "argon2id$"] {
-        assert!(!log.contains(secret), "{log}");
+    for link in [&verify, &reset] {
+        let (_, token) = link.rsplit_once('/').unwrap();
+        assert!(token.len() > 20, "{link}");
+        assert!(!log.contains(token), "{link} is in the log: {log}");
     }
+    for secret in [
+        canary,
+        "canary+birds",
+        "canary%20birds",
+        another,
+        "another+bird",
+        "another%20bird",
+        &csrf,
+        "argon2id$",
+    ] {
+        assert!(!log.contains(secret), "{secret} is in the log: {log}");
+    }
+    let mut names = BTreeSet::new();
+    // Those that are shorter say something, but hide nothing.
+    let given = ada.given.iter().chain(&visitor.given);
+    for (name, token) in given.filter(|(_, value)| value.len() > 20) {
+        assert!(!log.contains(token), "{name} is in the log: {log}");
+        names.insert(name.as_str());
+    }
+    let all = [
+        "__Host-device",
+        "__Host-link",
+        "__Host-session",
+        "__Host-visitor",
+    ];
+    assert_eq!(names, BTreeSet::from(all));
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! A browser, as far as the program can tell: over a real connection, with cookies kept by hand, since clients other than
 //! browsers do not send `Secure` ones to `http://localhost`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use reqwest::header::{COOKIE, HeaderMap, LOCATION, SET_COOKIE};
 use reqwest::{Client, Response};
@@ -13,6 +13,8 @@ pub(crate) struct Person {
     client: Client,
     url: String,
     cookies: BTreeMap<String, String>,
+    /// Every cookie that it was ever given, by name and value.
+    pub(crate) given: BTreeSet<(String, String)>,
     /// Sent with every request.
     headers: HeaderMap,
 }
@@ -50,6 +52,7 @@ impl Person {
             // Whatever `localhost` is on this machine, the server is there.
             url: url.replace("localhost", "127.0.0.1"),
             cookies: BTreeMap::new(),
+            given: BTreeSet::new(),
             headers: HeaderMap::new(),
         }
     }
@@ -118,6 +121,7 @@ impl Person {
             let pair = cookie.to_str().unwrap().split(';').next().unwrap();
             let (name, value) = pair.split_once('=').unwrap();
             self.cookies.insert(name.to_owned(), value.to_owned());
+            self.given.insert((name.to_owned(), value.to_owned()));
         }
         Ok(Page {
             status: answer.status().as_u16(),
