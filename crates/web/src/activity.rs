@@ -6,6 +6,7 @@ use rocket_dyn_templates::{Template, context};
 use vestibule_domain::ports::History;
 use vestibule_domain::{EventKind, Kept};
 
+use crate::csrf::Csrf;
 use crate::dashboard::Moment;
 use crate::guard::Recent;
 use crate::refusal::Refusal;
@@ -52,6 +53,7 @@ struct Row {
 #[get("/account/activity?<before>")]
 pub(crate) async fn get(
     recent: Recent,
+    csrf: Csrf,
     before: Option<i64>,
     history: &State<Arc<dyn History>>,
 ) -> Result<Template, Refusal> {
@@ -66,7 +68,7 @@ pub(crate) async fn get(
     let rows: Vec<_> = events.iter().map(row).collect();
     Ok(Template::render(
         "activity.html",
-        context! { events: rows, older, is_first: before.is_none() },
+        context! { csrf: csrf.0, events: rows, older, is_first: before.is_none() },
     ))
 }
 

@@ -277,7 +277,7 @@ async fn ends_a_session(scripts: Scripts) {
     let page = ada.reads().await;
     assert_eq!(page.matches("Chrome on Linux").count(), 3, "{page}");
     assert_eq!(page.matches("This browser").count(), 1, "{page}");
-    ada.press("Sign out").await;
+    ada.press("Sign it out").await;
     ada.sees("Where you are signed in").await;
     let page = ada.reads().await;
     assert!(page.contains("That browser is signed out."), "{page}");

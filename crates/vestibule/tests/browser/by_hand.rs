@@ -24,17 +24,22 @@ async fn the_keyboard_alone_is_enough() {
     ada.open("/dashboard").await;
     for expected in [
         "Vestibule",
+        "Sign out",
         "Where you are signed in",
         "What happened",
         "Your e-mail addresses",
         "Change your username",
         "Change your password",
         "Delete your account",
-        "Sign out",
     ] {
         tab(&ada).await;
         assert_eq!(focused(&ada).await, expected);
     }
+    ada.open("/account/activity").await;
+    tab(&ada).await;
+    tab(&ada).await;
+    assert_eq!(focused(&ada).await, "Sign out");
+    assert_ring(&ada).await;
     enter(&ada).await;
     ada.sees("Sign in").await;
     ada.is_at("/login").await;

@@ -72,7 +72,7 @@ async fn every_page_is_sound_at_every_width_light_and_dark() {
     ada.open("/account/activity").await;
     looks_right(&ada, "activity").await;
     phone.open("/account/sessions").await;
-    phone.press("Sign out").await;
+    phone.press("Sign it out").await;
     phone.sees("Where you are signed in").await;
     looks_right(&phone, "sessions-alone").await;
 
