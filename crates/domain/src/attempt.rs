@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 
 use crate::ports::Attempts;
-use crate::{Outage, Username};
+use crate::{Outage, UserId, Username};
 
 /// What attempts are counted by: an account, an address, a browser. A store sees a digest, so that what people type into
 /// the field for the name is kept nowhere.
@@ -26,8 +26,11 @@ impl Bucket {
     }
 
     /// The guesses at one account's password by one browser that is known to it.
-    pub fn device(username: &Username, device: &DeviceId) -> Self {
-        Self::of("device", &[username.as_str().as_bytes(), &device.0])
+    pub fn device(device: &Device) -> Self {
+        Self::of(
+            "device",
+            &[&[device.user.0.as_bytes(), device.id.0.as_slice()].concat()],
+        )
     }
 
     /// The accounts that one address wants to make.
@@ -35,9 +38,24 @@ impl Bucket {
         Self::of("registration", &[network(address).to_string().as_bytes()])
     }
 
-    /// The mails that strangers or members have sent to one account or address, as it was typed.
-    pub fn mail(target: &str) -> Self {
+    /// The names that one account wants to take.
+    pub fn renaming(user: UserId) -> Self {
+        Self::of("renaming", &[user.0.as_bytes()])
+    }
+
+    /// The mails with a link for a new password that are asked for in the name of one account or address, as it was typed.
+    pub fn reset(target: &str) -> Self {
         Self::of("mail", &[target.as_bytes()])
+    }
+
+    /// Those that are asked for by one browser, of the account that knows it.
+    pub fn own_reset(device: &Device) -> Self {
+        Self::of("own reset", &[device.id.0.as_slice()])
+    }
+
+    /// The mails that verify one address. They are not those that anybody can ask for.
+    pub fn verification(address: &str) -> Self {
+        Self::of("verification", &[address.as_bytes()])
     }
 
     /// The mails that one address wants to be sent.
@@ -48,7 +66,7 @@ impl Bucket {
     fn of(kind: &str, parts: &[&[u8]]) -> Self {
         let mut digest = Sha256::new().chain_update(kind);
         for part in parts {
-            // No part holds a zero byte but the last, a device's.
+            // No part holds a zero byte but the only one of its kind.
             digest.update(b"\0");
             digest.update(part);
         }
@@ -75,9 +93,28 @@ pub fn network(address: IpAddr) -> IpAddr {
     }
 }
 
-/// A browser that has signed in to an account before, for that account: it holds a signed cookie that says so.
+/// A browser that has signed in to an account before, for that account: it holds a signed cookie that says so. It is the
+/// account's and not its name's, which may become somebody else's.
 ///
 /// Source: OWASP, "Slow Down Online Guessing Attacks with Device Cookies".
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Device {
+    /// Which one.
+    pub id: DeviceId,
+    /// Whose account knows it.
+    pub user: UserId,
+    /// The sign-in that made it known.
+    pub since: OffsetDateTime,
+}
+
+impl Device {
+    /// How long an account knows a browser that does not sign in again.
+    ///
+    /// Source: RFC 6265bis section 4.1.2.2, the longest that browsers keep a cookie.
+    pub const KNOWN: Duration = Duration::from_hours(400 * 24);
+}
+
+/// A random number, by which browsers are told apart.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeviceId(pub [u8; 16]);
 
@@ -192,8 +229,16 @@ mod tests {
         let address = parsed("192.0.2.1");
         assert_ne!(Bucket::account(&name), Bucket::address(address));
         assert_ne!(Bucket::address(address), Bucket::registration(address));
-        let device = DeviceId([7; 16]);
-        assert_ne!(Bucket::account(&name), Bucket::device(&name, &device));
+        let user = UserId::new();
+        let device = |user| {
+            Bucket::device(&Device {
+                id: DeviceId([7; 16]),
+                user,
+                since: OffsetDateTime::UNIX_EPOCH,
+            })
+        };
+        assert_ne!(Bucket::account(&name), device(user));
+        assert_ne!(device(UserId::new()), device(user));
     }
 
     #[tokio::test]

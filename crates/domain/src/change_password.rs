@@ -79,7 +79,10 @@ impl ChangePassword {
         old: Password,
         browser: &Browser,
     ) -> Result<Proven, ChangePasswordError> {
-        let guess = self.throttle.admit(&user.username, browser).await?;
+        let guess = self
+            .throttle
+            .admit(&user.username, Some(user.id), browser)
+            .await?;
         match self.passwords.verify(old, user.password.clone()).await {
             Ok(true) => {
                 self.throttle.was_right(&guess).await;

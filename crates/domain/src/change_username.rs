@@ -1,8 +1,10 @@
 use std::sync::Arc;
+use std::time::Duration;
 
 use thiserror::Error;
 
 use crate::ports::{AddUserError, Users};
+use crate::throttle::TooOften;
 use crate::{Browser, EventKind, Letter, LetterKind, Notices, Outage, Throttle, User, Username};
 
 /// Taking another name.
@@ -21,9 +23,21 @@ pub enum ChangeUsernameError {
     /// Somebody has this username.
     #[error("This username is taken. Choose another one.")]
     UsernameTaken,
+    /// Too many were taken: for so long there is none.
+    #[error("You have changed your username too often.")]
+    TooSoon(Duration),
     /// The outside did not answer.
     #[error(transparent)]
     Outage(#[from] Outage),
+}
+
+impl From<TooOften> for ChangeUsernameError {
+    fn from(refusal: TooOften) -> Self {
+        match refusal {
+            TooOften::Wait(wait) => Self::TooSoon(wait),
+            TooOften::Outage(outage) => Self::Outage(outage),
+        }
+    }
 }
 
 impl ChangeUsername {
@@ -40,6 +54,7 @@ impl ChangeUsername {
         if user.username == *new {
             return Ok(());
         }
+        self.throttle.renaming(user.id, browser).await?;
         let at = self.throttle.clock.now();
         let kind = LetterKind::UsernameChanged;
         let letters: Vec<Letter> = self.notices.letters(kind, user.id, at, browser).await?;

@@ -47,7 +47,7 @@ pub enum EventKind {
     LoginOverLimit,
     /// So many wrong passwords that the account's password is off for browsers that are not known.
     PasswordLocked,
-    /// An operator, or a reset, made an account's password count again.
+    /// An operator made an account's password count again. A new password does so, too, and is an event of its own.
     PasswordUnlocked,
     /// An account's owner chose another password.
     PasswordChanged,

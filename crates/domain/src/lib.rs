@@ -41,7 +41,9 @@ mod user;
 mod username;
 
 pub use administer::{Account, Administer, NotInvited, WayIn};
-pub use attempt::{Bucket, Claim, Claims, DeviceId, Limit, Refusal, claim_one_by_one, network};
+pub use attempt::{
+    Bucket, Claim, Claims, Device, DeviceId, Limit, Refusal, claim_one_by_one, network,
+};
 pub use change_password::{ChangePassword, ChangePasswordError, Proven};
 pub use change_username::{ChangeUsername, ChangeUsernameError};
 pub use clean_up::{CleanUp, Cleaned};

@@ -36,8 +36,8 @@ pub enum LoginError {
     TooSoon(Duration),
     /// So many wrong passwords that none is looked at from a browser that the account does not know.
     #[error(
-        "After too many wrong passwords, this name can be signed in to only from a browser that was used for it before. Ask \
-         whoever runs this site to allow others again."
+        "After too many wrong passwords, this name can be signed in to only from a browser that was used for it before. A \
+         new password, by the link for those who forgot theirs, allows others again; so does whoever runs this site."
     )]
     Off,
     /// The outside did not answer.
@@ -68,14 +68,10 @@ impl Login {
         password: Password,
         browser: &Browser,
     ) -> Result<NewSession, LoginError> {
-        let guess = self.throttle.admit(username, browser).await?;
-        let (user, outcome) = match self.users.find_by_username(username).await {
-            Ok(user) => {
-                let id = user.as_ref().map(|user| user.id);
-                (id, self.check(user, password, browser).await)
-            }
-            Err(outage) => (None, Err(outage.into())),
-        };
+        let found = self.users.find_by_username(username).await?;
+        let user = found.as_ref().map(|user| user.id);
+        let guess = self.throttle.admit(username, user, browser).await?;
+        let outcome = self.check(found, password, browser).await;
         let note = |kind, facts: Vec<(&'static str, String)>| {
             let event = self.throttle.event(kind, user, browser);
             self.events.record(event.with(facts));
@@ -146,10 +142,10 @@ impl Login {
     /// Tells the account's owner of a browser that had not signed in to it before. It comes first: what cannot be told is not
     /// done.
     async fn tell(&self, user: UserId, browser: &Browser) -> Result<(), Outage> {
-        if browser.device.is_some() {
+        let at = self.sign_in.clock.now();
+        if browser.device(user, at).is_some() {
             return Ok(());
         }
-        let at = self.sign_in.clock.now();
         let kind = LetterKind::NewBrowser;
         let letters = self.notices.letters(kind, user, at, browser).await?;
         self.notices.put(letters).await
@@ -470,11 +466,11 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_has_to_wait_costs_no_hash_and_no_look_at_the_account() {
+    async fn who_has_to_wait_costs_no_hash() {
         let wait = Duration::from_secs(30);
         for refusal in [Refusal::Wait(wait), Refusal::Off] {
             let login = noted(
-                MockUsers::new(),
+                knows(&ada()),
                 MockPasswords::new(),
                 MockSessions::new(),
                 claiming(Claims::Second(refusal)),
@@ -491,18 +487,18 @@ mod tests {
 
     #[tokio::test]
     async fn a_guess_that_could_not_be_looked_at_is_not_counted() {
-        let mut users = MockUsers::new();
-        users
-            .expect_find_by_username()
-            .return_once(|_| Err(Outage::during("finding a user by name")("gone")));
+        let mut passwords = MockPasswords::new();
+        passwords
+            .expect_verify()
+            .return_once(|_, _| Err(Outage::during("hashing")("busy")));
         let mut attempts = claiming(Claims::Granted(1));
         attempts
             .expect_take_back()
             .times(2)
             .returning(|_, _| Ok(()));
         let login = noted(
-            users,
-            MockPasswords::new(),
+            knows(&ada()),
+            passwords,
             MockSessions::new(),
             attempts,
             MockEvents::new(),

@@ -7,8 +7,8 @@ use time::OffsetDateTime;
 use crate::ports::{AddEmailError, Links, VerifyEmailError};
 use crate::throttle::TooOften;
 use crate::{
-    Browser, Email, EmailAddress, EventKind, Letter, LetterKind, Link, LinkToken, Notices, Outage,
-    Purpose, Throttle, UserId,
+    Browser, Bucket, Email, EmailAddress, EventKind, Letter, LetterKind, Link, LinkToken, Notices,
+    Outage, Purpose, Throttle, UserId,
 };
 
 /// Whether accounts have e-mail addresses.
@@ -130,7 +130,8 @@ impl OwnEmails {
         address: &EmailAddress,
         browser: &Browser,
     ) -> Result<(), TooOften> {
-        self.throttle.mail(&address.folded(), browser).await
+        let target = Bucket::verification(&address.folded());
+        self.throttle.mail(target, browser).await
     }
 
     /// Adds an address whose mail was counted.

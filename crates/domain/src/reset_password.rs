@@ -7,8 +7,8 @@ use crate::link::end_choosing;
 use crate::ports::{Links, Passwords, Sessions, Users};
 use crate::throttle::TooOften;
 use crate::{
-    Browser, EmailAddress, EventKind, LetterId, LetterKind, Link, LinkToken, NewPassword, Notices,
-    Outage, Permit, Purpose, Throttle, User, Username, Waiting,
+    Browser, Bucket, EmailAddress, EventKind, LetterId, LetterKind, Link, LinkToken, NewPassword,
+    Notices, Outage, Permit, Purpose, Throttle, User, Username, Waiting,
 };
 
 /// Choosing another password without the one there is, by whoever reads the account's mail.
@@ -57,19 +57,23 @@ impl From<TooOften> for ResetError {
 
 impl ResetPassword {
     /// Notes that somebody wants a link. Whose account it is, if anybody's, is looked for by [`SendMail`](crate::SendMail): the
-    /// answer says the same and takes as long for everyone, since nothing is done here that depends on it.
+    /// answer says the same and takes as long for everyone, but for a browser that the very account knows.
     ///
     /// # Errors
     /// [`ResetError::NobodysName`], [`ResetError::TooSoon`], [`ResetError::Outage`].
     pub async fn ask(&self, typed: &str, browser: &Browser) -> Result<(), ResetError> {
-        let typed = if typed.contains('@') {
+        let (typed, owner) = if typed.contains('@') {
             let address = EmailAddress::parse(typed).map_err(|_| ResetError::NobodysName)?;
-            address.folded()
+            (address.folded(), self.notices.emails.owner(&address).await?)
         } else {
             let username = Username::parse(typed).map_err(|_| ResetError::NobodysName)?;
-            username.as_str().to_owned()
+            let user = self.users.find_by_username(&username).await?;
+            (username.as_str().to_owned(), user.map(|user| user.id))
         };
-        self.throttle.mail(&typed, browser).await?;
+        match owner.and_then(|user| browser.device(user, self.throttle.clock.now())) {
+            Some(device) => self.throttle.own_mail(device, browser).await?,
+            None => self.throttle.mail(Bucket::reset(&typed), browser).await?,
+        }
         let wish = Waiting::Wish {
             id: LetterId::new(),
             typed,

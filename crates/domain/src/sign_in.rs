@@ -6,7 +6,7 @@ use time::OffsetDateTime;
 
 use crate::ports::{Clock, Events, Sessions, Users};
 use crate::{
-    DeviceId, Event, EventKind, Outage, RequestId, SessionLimits, SessionToken, User, UserId, Visit,
+    Device, Event, EventKind, Outage, RequestId, SessionLimits, SessionToken, User, UserId, Visit,
 };
 
 /// What comes after proof, the same for every proof: a new session starts and the visit is noted.
@@ -35,13 +35,19 @@ pub struct Browser {
     pub session: Option<SessionToken>,
     /// Whether its owner asked to be kept signed in.
     pub remember: bool,
-    /// As what it is known to the account that it asks for, where it has signed in there before.
-    pub device: Option<DeviceId>,
+    /// As what it is known to the accounts that it has signed in to before.
+    pub devices: Vec<Device>,
     /// The request's name.
     pub request: Option<RequestId>,
 }
 
 impl Browser {
+    /// As what it is known to an account, if it is at this time.
+    pub(crate) fn device(&self, user: UserId, now: OffsetDateTime) -> Option<&Device> {
+        let mut devices = self.devices.iter();
+        devices.find(|device| device.user == user && now < device.since + Device::KNOWN)
+    }
+
     /// An event of its making, which says what it is.
     pub fn event(&self, kind: EventKind, at: OffsetDateTime, user: Option<UserId>) -> Event {
         Event {
@@ -66,6 +72,8 @@ pub struct NewSession {
     pub token: SessionToken,
     /// How long it may keep it; `None`: until it is closed.
     pub keep: Option<Duration>,
+    /// When it started.
+    pub at: OffsetDateTime,
 }
 
 impl SignIn {
@@ -100,6 +108,7 @@ impl SignIn {
         let session = NewSession {
             token,
             keep: browser.remember.then_some(self.limits.remembered),
+            at: now,
         };
         Ok((session, found))
     }

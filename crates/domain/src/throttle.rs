@@ -7,7 +7,8 @@ use time::OffsetDateTime;
 
 use crate::ports::{Attempts, Clock, Events};
 use crate::{
-    Browser, Bucket, Claim, Claims, Event, EventKind, Limit, Outage, Refusal, UserId, Username,
+    Browser, Bucket, Claim, Claims, Device, Event, EventKind, Limit, Outage, Refusal, UserId,
+    Username,
 };
 
 /// What keeps guessing slow, and cannot be turned against whom it protects: a browser that an account knows is counted by
@@ -33,7 +34,7 @@ pub struct ThrottleLimits {
     pub account: Limit,
     /// Logins from one address that are wrong or under way. Many people may be behind one, so that more are free.
     pub address: Limit,
-    /// Accounts that one address wants to make.
+    /// Accounts that one address wants to make, and names that one account wants to take.
     pub registration: Limit,
     /// Mails that are asked for: to one account or address. One who asks may have as many sent as may be registered.
     pub mail: Limit,
@@ -90,14 +91,15 @@ type Rule = &'static str;
 
 impl Throttle {
     /// Counts a guess before it is made, so that none slips through beside another. A name that nobody has is counted
-    /// like any other.
+    /// like any other: `user` is whose it is.
     pub(crate) async fn admit(
         &self,
         username: &Username,
+        user: Option<UserId>,
         browser: &Browser,
     ) -> Result<Guess, Throttled> {
-        if let Some(device) = &browser.device {
-            let bucket = Bucket::device(username, device);
+        if let Some(device) = user.and_then(|user| browser.device(user, self.now())) {
+            let bucket = Bucket::device(device);
             match self.claim(bucket, &self.limits.account).await? {
                 Claim::Granted(number) => {
                     return Ok(Guess {
@@ -180,13 +182,31 @@ impl Throttle {
         Ok(Permit(()))
     }
 
-    /// Counts a mail that somebody wants to be sent to `target`, the same whether there is such a one.
-    pub(crate) async fn mail(&self, target: &str, browser: &Browser) -> Result<(), TooOften> {
+    /// Counts a mail that somebody wants to be sent to the `target` of this bucket, the same whether there is such a one.
+    pub(crate) async fn mail(&self, target: Bucket, browser: &Browser) -> Result<(), TooOften> {
         let (sender, limit) = (Bucket::sender(seen(browser)), &self.limits.registration);
         self.wish(sender, limit, "mails of an address", browser)
             .await?;
-        let (target, limit) = (Bucket::mail(target), &self.limits.mail);
+        let limit = &self.limits.mail;
         self.wish(target, limit, "mails to one", browser).await
+    }
+
+    /// Counts a mail that is wanted of an account by a browser that it knows: by itself alone, so that strangers who ask in the
+    /// account's name keep its owner from nothing.
+    pub(crate) async fn own_mail(
+        &self,
+        device: &Device,
+        browser: &Browser,
+    ) -> Result<(), TooOften> {
+        let (bucket, limit) = (Bucket::own_reset(device), &self.limits.mail);
+        self.wish(bucket, limit, "mails to one", browser).await
+    }
+
+    /// Counts a name that an account wants, taken or not: each is a mail, and one at which nobody has guessed yet.
+    pub(crate) async fn renaming(&self, user: UserId, browser: &Browser) -> Result<(), TooOften> {
+        let (bucket, limit) = (Bucket::renaming(user), &self.limits.registration);
+        self.wish(bucket, limit, "new names of an account", browser)
+            .await
     }
 
     async fn wish(
@@ -317,6 +337,7 @@ mod tests {
     use crate::DeviceId;
     use crate::ports::{MockAttempts, MockEvents};
     use mockall::Sequence;
+    use time::macros::datetime;
 
     fn throttle(attempts: MockAttempts, events: MockEvents) -> Throttle {
         testing::throttle(attempts, Arc::new(events))
@@ -335,8 +356,18 @@ mod tests {
 
     fn known() -> Browser {
         Browser {
-            device: Some(DeviceId([7; 16])),
+            devices: vec![device()],
             ..stranger()
+        }
+    }
+
+    const USER: UserId = UserId(uuid::Uuid::from_u128(1));
+
+    fn device() -> Device {
+        Device {
+            id: DeviceId([7; 16]),
+            user: USER,
+            since: datetime!(2026-11-24 12:00 UTC),
         }
     }
 
@@ -387,13 +418,16 @@ mod tests {
     #[tokio::test]
     async fn a_stranger_is_counted_by_address_and_account() {
         let throttle = throttle(stranger_s(Claims::Granted(3)), MockEvents::new());
-        let guess = throttle.admit(&ada(), &stranger()).await.unwrap();
+        let guess = throttle
+            .admit(&ada(), Some(USER), &stranger())
+            .await
+            .unwrap();
         assert_eq!(guess.number, 3);
     }
 
     #[tokio::test]
     async fn a_known_browser_is_counted_by_itself_alone() {
-        let device = Bucket::device(&ada(), &DeviceId([7; 16]));
+        let device = Bucket::device(&device());
         let mut attempts = answering(&[(device, Claim::Granted(1))]);
         attempts
             .expect_clear()
@@ -401,39 +435,59 @@ mod tests {
             .once()
             .return_once(|_| Ok(()));
         let throttle = throttle(attempts, MockEvents::new());
-        let guess = throttle.admit(&ada(), &known()).await.unwrap();
+        let guess = throttle.admit(&ada(), Some(USER), &known()).await.unwrap();
         throttle.was_right(&guess).await;
     }
 
     #[tokio::test]
+    async fn a_browser_is_known_to_an_account_and_for_a_time() {
+        let long_ago = Device {
+            since: datetime!(2026-11-25 12:00 UTC) - Device::KNOWN,
+            ..device()
+        };
+        let browser = Browser {
+            devices: vec![long_ago],
+            ..stranger()
+        };
+        for (user, browser) in [
+            (None, known()),
+            (Some(UserId::new()), known()),
+            (Some(USER), browser),
+        ] {
+            let throttle = throttle(stranger_s(Claims::Granted(1)), MockEvents::new());
+            assert!(throttle.admit(&ada(), user, &browser).await.is_ok());
+        }
+    }
+
+    #[tokio::test]
     async fn a_known_browser_waits_for_its_own_mistakes() {
-        let device = Bucket::device(&ada(), &DeviceId([7; 16]));
+        let device = Bucket::device(&device());
         let wait = Duration::from_secs(30);
         let attempts = answering(&[(device, Claim::Refused(Refusal::Wait(wait)))]);
         let throttle = throttle(attempts, noting(EventKind::LoginOverLimit, "browser"));
-        let refused = throttle.admit(&ada(), &known()).await;
+        let refused = throttle.admit(&ada(), Some(USER), &known()).await;
         assert!(matches!(refused, Err(Throttled::TooSoon(for_so_long)) if for_so_long == wait));
     }
 
     #[tokio::test]
     async fn a_browser_that_guessed_too_often_is_a_stranger_again() {
-        let device = Bucket::device(&ada(), &DeviceId([7; 16]));
+        let device = Bucket::device(&device());
         let mut attempts = answering(&[(device, Claim::Refused(Refusal::Off))]);
         answering_both(&mut attempts, Claims::Granted(1));
         let throttle = throttle(attempts, MockEvents::new());
-        assert!(throttle.admit(&ada(), &known()).await.is_ok());
+        assert!(throttle.admit(&ada(), Some(USER), &known()).await.is_ok());
     }
 
     #[tokio::test]
     async fn the_hundredth_of_strangers_is_the_last_one_but_not_that_of_a_known_browser() {
-        let device = Bucket::device(&ada(), &DeviceId([7; 16]));
+        let device = Bucket::device(&device());
         for (browser, attempts, is_last) in [
             (stranger(), stranger_s(Claims::Granted(99)), false),
             (stranger(), stranger_s(Claims::Granted(100)), true),
             (known(), answering(&[(device, Claim::Granted(100))]), false),
         ] {
             let throttle = throttle(attempts, MockEvents::new());
-            let guess = throttle.admit(&ada(), &browser).await.unwrap();
+            let guess = throttle.admit(&ada(), Some(USER), &browser).await.unwrap();
             assert_eq!(throttle.was_the_last(&guess), is_last);
         }
     }
@@ -456,7 +510,10 @@ mod tests {
                 .once()
                 .return_const(());
             let throttle = throttle(stranger_s(claims), events);
-            let refused = throttle.admit(&ada(), &stranger()).await.unwrap_err();
+            let refused = throttle
+                .admit(&ada(), Some(USER), &stranger())
+                .await
+                .unwrap_err();
             let is_off = matches!(refused, Throttled::Off);
             assert_eq!(is_off, time == "for good", "{refused:?}");
         }
@@ -472,7 +529,10 @@ mod tests {
             .once()
             .return_once(|_, _, _| Ok(()));
         let throttle = throttle(attempts, MockEvents::new());
-        let guess = throttle.admit(&ada(), &stranger()).await.unwrap();
+        let guess = throttle
+            .admit(&ada(), Some(USER), &stranger())
+            .await
+            .unwrap();
         throttle.was_right(&guess).await;
     }
 
@@ -484,7 +544,7 @@ mod tests {
             .once()
             .return_once(|_, _, _| Err(Outage::during("counting an attempt")("gone")));
         let throttle = throttle(attempts, MockEvents::new());
-        let refused = throttle.admit(&ada(), &stranger()).await;
+        let refused = throttle.admit(&ada(), Some(USER), &stranger()).await;
         assert!(matches!(refused, Err(Throttled::Outage(_))));
     }
 
@@ -512,7 +572,7 @@ mod tests {
         let attempts = answering(&[(bucket, Claim::Refused(Refusal::Off))]);
         let events = noting(EventKind::LimitExceeded, "mails of an address");
         let throttle = throttle(attempts, events);
-        let refused = throttle.mail("ada", &stranger()).await;
+        let refused = throttle.mail(Bucket::reset("ada"), &stranger()).await;
         let longest = throttle.limits.registration.longest_wait;
         assert!(matches!(refused, Err(TooOften::Wait(wait)) if wait == longest));
     }

@@ -311,6 +311,66 @@ async fn a_device_cookie_of_somebody_else_or_of_ones_own_making_is_worth_nothing
     assert_eq!(owner.login("ada", PASSWORD).await.status, Status::SeeOther);
 }
 
+/// A name is free for others when its owner takes another: the browsers of the one are not known to the other.
+#[rocket::async_test]
+async fn whoever_had_a_name_before_is_a_stranger_to_whoever_has_it_now() {
+    let app = App::new().await;
+    let mut eve = app.member("ada").await;
+    eve.submit("/account/username", &[("username", "eve")])
+        .await;
+    eve.logout().await;
+    app.member("ada").await;
+    for name in ["ada", "eve"] {
+        for n in 0..6 {
+            wrong(&app, name, n).await;
+        }
+    }
+    let refused = eve.clone().login("ada", PASSWORD).await;
+    assert_eq!(refused.status, Status::TooManyRequests);
+    let own = eve.login("eve", PASSWORD).await;
+    assert_eq!(own.status, Status::SeeOther, "her account knows it still");
+}
+
+#[rocket::async_test]
+async fn after_four_hundred_days_a_browser_is_new_to_its_account() {
+    let app = App::new().await;
+    let device = app.member("ada").await.cookies[DEVICE].clone();
+    for (days, status) in [(399, Status::SeeOther), (1, Status::TooManyRequests)] {
+        app.pass(Duration::from_hours(24 * days));
+        for n in 0..6 {
+            wrong(&app, "ada", n).await;
+        }
+        let mut copy = app.visitor();
+        copy.cookies.insert(DEVICE.to_owned(), device.clone());
+        assert_eq!(copy.login("ada", PASSWORD).await.status, status, "{days}");
+    }
+}
+
+#[rocket::async_test]
+async fn twenty_names_may_be_tried_and_then_one_waits() {
+    let app = App::new().await;
+    let mut ada = app.member("ada").await;
+    app.member("bob").await;
+    let rename = async |ada: &mut Visitor<'_>, name: &str| {
+        ada.submit("/account/username", &[("username", name)]).await
+    };
+    for n in 0..10 {
+        assert_eq!(rename(&mut ada, "bob").await.status, Status::Conflict);
+        let free = rename(&mut ada, &format!("ada{n}")).await;
+        assert_eq!(free.status, Status::SeeOther);
+    }
+    let refused = rename(&mut ada, "Ada.L").await;
+    assert_eq!(refused.status, Status::TooManyRequests);
+    assert!(
+        refused
+            .body
+            .contains("You have changed your username too often. Try again in")
+    );
+    assert_eq!(refused.value_of("username").as_deref(), Some("Ada.L"));
+    app.pass(retry_after(&refused));
+    assert_eq!(rename(&mut ada, "Ada.L").await.status, Status::SeeOther);
+}
+
 #[rocket::async_test]
 async fn a_stolen_device_cookie_brings_its_own_small_count_and_no_more() {
     let mut config = cheap();

@@ -66,10 +66,10 @@ pub(crate) async fn post(
         Refusal::Again((Status::UnprocessableEntity, Box::new(page)))
     })?;
 
-    let browser = asking.known_as(site, &user.username, signed_in.0.remembered);
+    let browser = asking.browser(signed_in.0.remembered);
     match login.attempt(&user.username, password, &browser).await {
         Ok(session) => {
-            asking.welcome(site, jar, &user.username, &session)?;
+            asking.welcome(site, jar, &session)?;
             Ok(onward(next))
         }
         Err(LoginError::Refused) => {

@@ -69,7 +69,7 @@ pub(crate) async fn post(
             return Err(again(None, &problems));
         }
     };
-    let browser = asking.known_as(site, &user.username, signed_in.0.remembered);
+    let browser = asking.browser(signed_in.0.remembered);
     let proven = change.prove(user, password, &browser).await;
     let proven = proven.map_err(|e| match e {
         ChangePasswordError::Refused => {

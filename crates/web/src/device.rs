@@ -1,109 +1,84 @@
-use std::time::Duration;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rocket::http::CookieJar;
 use rocket::request::Request;
-use vestibule_domain::{DeviceId, Outage, Username};
+use time::OffsetDateTime;
+use uuid::Uuid;
+use vestibule_domain::{Device, DeviceId, NewSession, Outage, UserId};
 
 use crate::Site;
 use crate::cookie;
 use crate::guard::site;
 
-/// What a browser brings along to show that it has signed in here before: for each account an entry, the newest first.
-/// An entry is a random number and a tag that binds it to a username, which only who types that name can find out.
-///
-/// Source: OWASP, "Slow Down Online Guessing Attacks with Device Cookies".
-pub(crate) struct Devices(Vec<Entry>);
-
-#[derive(Clone)]
-struct Entry {
-    id: DeviceId,
-    tag: String,
-}
-
 /// As many accounts as people have in one place.
 const MOST: usize = 5;
 
-/// Source: RFC 6265bis section 4.1.2.2, the longest that browsers keep a cookie.
-const KEPT: Duration = Duration::from_hours(400 * 24);
-
 const PURPOSE: &str = "vestibule device";
 
-impl Devices {
-    /// What is not of our making is as if it were not there.
-    pub(crate) fn of(req: &Request<'_>) -> Self {
-        let text = cookie::value(req, site(req).device_cookie()).unwrap_or_default();
-        Self::parse(text)
-    }
-
-    fn parse(text: &str) -> Self {
-        Self(
-            text.split('~')
-                .take(MOST)
-                .filter_map(Entry::parse)
-                .collect(),
-        )
-    }
-
-    /// As what this browser is known to the account of that name.
-    pub(crate) fn known_to(&self, site: &Site, username: &Username) -> Option<DeviceId> {
-        let entry = self.0.iter().find(|entry| entry.is_for(site, username))?;
-        Some(entry.id.clone())
-    }
-
-    /// Makes this browser known to that account from now on. The entry is always a new one, so that a copy which somebody
-    /// took has a count of its own.
-    ///
-    /// # Errors
-    /// [`Outage`] when the system has no randomness to give.
-    pub(crate) fn remember(
-        &self,
-        site: &Site,
-        jar: &CookieJar<'_>,
-        username: &Username,
-    ) -> Result<(), Outage> {
-        let new = Entry::new(site, username)?;
-        let others = self.0.iter().filter(|entry| !entry.is_for(site, username));
-        let entries: Vec<_> = std::iter::once(&new)
-            .chain(others)
-            .take(MOST)
-            .map(Entry::text)
-            .collect();
-        site.add(jar, site.device_cookie(), entries.join("~"), Some(KEPT));
-        Ok(())
-    }
+/// What a browser brings along to show that it has signed in here before: for each account an entry, the newest first.
+/// An entry is a [`Device`] in base64url, and a tag that shows whose making it is; what is not of our making is as if it were
+/// not there. Who an account belongs to, only the database can tell.
+///
+/// Source: OWASP, "Slow Down Online Guessing Attacks with Device Cookies".
+pub(crate) fn of(req: &Request<'_>) -> Vec<Device> {
+    let text = cookie::value(req, site(req).device_cookie()).unwrap_or_default();
+    read(site(req), text)
 }
 
-impl Entry {
-    fn new(site: &Site, username: &Username) -> Result<Self, Outage> {
-        let id = DeviceId::random()?;
-        let tag = site.keys.sign(PURPOSE, &message(&id, username));
-        Ok(Self { id, tag })
-    }
-
-    fn parse(text: &str) -> Option<Self> {
-        let (id, tag) = text.split_once('.')?;
-        let id = URL_SAFE_NO_PAD.decode(id).ok()?.try_into().ok()?;
-        Some(Self {
-            id: DeviceId(id),
-            tag: tag.to_owned(),
-        })
-    }
-
-    fn text(&self) -> String {
-        format!("{}.{}", URL_SAFE_NO_PAD.encode(self.id.0), self.tag)
-    }
-
-    fn is_for(&self, site: &Site, username: &Username) -> bool {
-        let message = message(&self.id, username);
-        site.keys.is_signed(PURPOSE, &message, &self.tag)
-    }
+fn read(site: &Site, text: &str) -> Vec<Device> {
+    let entries = text.split('~').take(MOST);
+    entries.filter_map(|entry| parse(site, entry)).collect()
 }
 
-/// The number has a length of its own, so that nothing else reads the same.
-fn message(id: &DeviceId, username: &Username) -> String {
-    format!("{}{}", URL_SAFE_NO_PAD.encode(id.0), username.as_str())
+/// Makes a browser known from now on to the account that it has just signed in to, beside those `before`. The entry is always
+/// a new one, so that a copy which somebody took has a count of its own.
+///
+/// # Errors
+/// [`Outage`] when the system has no randomness to give.
+pub(crate) fn remember(
+    site: &Site,
+    jar: &CookieJar<'_>,
+    before: &[Device],
+    session: &NewSession,
+) -> Result<(), Outage> {
+    let new = Device {
+        id: DeviceId::random()?,
+        user: session.token.id().user,
+        since: session.at,
+    };
+    let others = before.iter().filter(|device| device.user != new.user);
+    let entries: Vec<_> = std::iter::once(&new)
+        .chain(others)
+        .take(MOST)
+        .map(|device| text(site, device))
+        .collect();
+    let value = entries.join("~");
+    site.add(jar, site.device_cookie(), value, Some(Device::KNOWN));
+    Ok(())
+}
+
+fn parse(site: &Site, text: &str) -> Option<Device> {
+    let (device, tag) = text.split_once('.')?;
+    if !site.keys.is_signed(PURPOSE, device, tag) {
+        return None;
+    }
+    let bytes = URL_SAFE_NO_PAD.decode(device).ok()?;
+    let (id, rest) = bytes.split_first_chunk()?;
+    let (user, since) = rest.split_first_chunk()?;
+    let since = i64::from_be_bytes(since.try_into().ok()?);
+    Some(Device {
+        id: DeviceId(*id),
+        user: UserId(Uuid::from_bytes(*user)),
+        since: OffsetDateTime::from_unix_timestamp(since).ok()?,
+    })
+}
+
+fn text(site: &Site, device: &Device) -> String {
+    let since = device.since.unix_timestamp().to_be_bytes();
+    let bytes = [&device.id.0, device.user.0.as_bytes(), since.as_slice()].concat();
+    let text = URL_SAFE_NO_PAD.encode(bytes);
+    let tag = site.keys.sign(PURPOSE, &text);
+    format!("{text}.{tag}")
 }
 
 #[cfg(test)]
@@ -111,6 +86,7 @@ mod tests {
     use super::*;
     use crate::Keys;
     use proptest::prelude::*;
+    use time::macros::datetime;
     use url::Url;
 
     fn site() -> Site {
@@ -118,56 +94,56 @@ mod tests {
         Site::new(&url, Keys::new("a key".into(), Vec::new()))
     }
 
-    fn name(text: &str) -> Username {
-        Username::parse(text).unwrap()
+    fn device(id: u8) -> Device {
+        Device {
+            id: DeviceId([id; 16]),
+            user: UserId(Uuid::from_u128(1)),
+            since: datetime!(2026-11-24 12:00 UTC),
+        }
     }
 
     #[test]
-    fn an_entry_is_for_one_name_and_as_it_was_given() {
+    fn an_entry_is_read_as_it_was_given_and_no_other() {
         let site = site();
-        let entry = Entry::new(&site, &name("ada")).unwrap();
-        let devices = Devices::parse(&entry.text());
+        let read = |text: &str| read(&site, text);
+        let (ada, eve) = (text(&site, &device(1)), text(&site, &device(2)));
+        assert_eq!(read(&ada), [device(1)]);
         assert_eq!(
-            devices.known_to(&site, &name("ada")),
-            Some(entry.id.clone())
+            read(&format!("{ada}~nonsense~{eve}")),
+            [device(1), device(2)]
         );
-        assert_eq!(devices.known_to(&site, &name("adam")), None);
 
-        let other = Entry::new(&site, &name("eve")).unwrap();
-        let mixed = Entry {
-            id: entry.id.clone(),
-            tag: other.tag,
-        };
+        let (entry, _) = ada.split_once('.').unwrap();
+        let (_, tag) = eve.split_once('.').unwrap();
+        // Signed, and too short or too long.
+        let [short, long] = ["AAAA", &format!("{entry}AAAA")]
+            .map(|text| format!("{text}.{}", site.keys.sign(PURPOSE, text)));
         for odd in [
-            mixed.text(),
-            entry.text().replace('.', ""),
-            format!("A{}", entry.text()),
+            format!("{entry}.{tag}"),
+            ada.replace('.', ""),
+            format!("A{ada}"),
+            short,
+            long,
         ] {
-            assert_eq!(
-                Devices::parse(&odd).known_to(&site, &name("ada")),
-                None,
-                "{odd}"
-            );
+            assert_eq!(read(&odd), [], "{odd}");
         }
     }
 
     proptest! {
         #[test]
         fn fuzz_device_cookie(text in "[A-Za-z0-9_.~-]{0,200}|.{0,80}") {
-            let devices = Devices::parse(&text);
-            prop_assert!(devices.0.len() <= MOST);
-            prop_assert_eq!(devices.known_to(&site(), &name("ada")), None);
+            prop_assert_eq!(read(&site(), &text), []);
         }
 
         #[test]
-        fn one_bit_changed_is_nothing(at in 0_usize..66, bit in 0_u8..7) {
+        fn one_bit_changed_is_nothing(at in 0_usize..98, bit in 0_u8..7) {
             let site = site();
-            let mut text = Entry::new(&site, &name("ada")).unwrap().text().into_bytes();
+            let mut text = text(&site, &device(1)).into_bytes();
             prop_assume!(at < text.len());
             text[at] ^= 1 << bit;
             // The last character of each part carries bits that mean nothing; they have to be zero all the same.
             let text = String::from_utf8_lossy(&text).into_owned();
-            prop_assert_eq!(Devices::parse(&text).known_to(&site, &name("ada")), None);
+            prop_assert_eq!(read(&site, &text), []);
         }
     }
 }

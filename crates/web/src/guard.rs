@@ -8,14 +8,14 @@ use rocket::response::Redirect;
 use rocket::uri;
 use vestibule_domain::ports::Users;
 use vestibule_domain::{
-    Browser, NewSession, Outage, Resume, Session, SessionId, SessionToken, User, Username,
+    Browser, NewSession, Outage, Resume, Session, SessionId, SessionToken, User,
 };
 
 use crate::Site;
 use crate::agent::agent;
 use crate::client;
 use crate::cookie;
-use crate::device::Devices;
+use crate::device;
 use crate::next::Next;
 use crate::refusal::{Refusal, report};
 use crate::request::{Witness, request_id};
@@ -117,12 +117,12 @@ fn token(req: &Request<'_>) -> Option<SessionToken> {
 /// The browser that asks, as the acts want to know it.
 pub(crate) struct Asking {
     browser: Browser,
-    devices: Devices,
     /// Who notes what it did.
     pub witness: Witness,
 }
 
 impl Asking {
+    /// The browser, whose owner asks to be kept signed in or not.
     pub(crate) fn browser(&self, remember: bool) -> Browser {
         Browser {
             remember,
@@ -130,34 +130,14 @@ impl Asking {
         }
     }
 
-    /// The same, as the account of this name knows it.
-    pub(crate) fn known_as(&self, site: &Site, username: &Username, remember: bool) -> Browser {
-        Browser {
-            remember,
-            device: self.devices.known_to(site, username),
-            ..self.browser.clone()
-        }
-    }
-
-    /// That an account of this name knows the browser.
-    pub(crate) fn known_by(
-        &self,
-        site: &Site,
-        jar: &CookieJar<'_>,
-        username: &Username,
-    ) -> Result<(), Outage> {
-        self.devices.remember(site, jar, username)
-    }
-
     /// What a sign-in leaves in the browser: the session, that the account knows it, and no more a stranger's cookie.
     pub(crate) fn welcome(
         &self,
         site: &Site,
         jar: &CookieJar<'_>,
-        username: &Username,
         new: &NewSession,
     ) -> Result<(), Outage> {
-        self.devices.remember(site, jar, username)?;
+        device::remember(site, jar, &self.browser.devices, new)?;
         site.add(jar, site.session_cookie(), new.token.expose(), new.keep);
         site.remove(jar, site.visitor_cookie());
         Ok(())
@@ -172,11 +152,11 @@ impl<'r> FromRequest<'r> for Asking {
         // It is read where it is kept, not with each request.
         let browser = Browser {
             agent: agent(req),
+            devices: device::of(req),
             ..browser(req)
         };
         Outcome::Success(Self {
             browser,
-            devices: Devices::of(req),
             witness: Witness::of(req),
         })
     }

@@ -94,10 +94,10 @@ pub(crate) async fn post(
         let page = page(&csrf, register, &typed, asking.witness.code(), &[problem]);
         Refusal::Later(Box::new(Later::new(page, wait)))
     };
-    let browser = asking.known_as(site, &username, typed.remember);
+    let browser = asking.browser(typed.remember);
     match login.attempt(&username, password, &browser).await {
         Ok(session) => {
-            asking.welcome(site, jar, &username, &session)?;
+            asking.welcome(site, jar, &session)?;
             Ok(onward(typed.next))
         }
         Err(LoginError::Refused) => Err(again(

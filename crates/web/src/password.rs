@@ -93,7 +93,7 @@ pub(crate) async fn post(
             return Err(again(None, &problems));
         }
     };
-    let browser = asking.known_as(site, &username, signed_in.0.remembered);
+    let browser = asking.browser(signed_in.0.remembered);
     let proven = change.prove(user, old, &browser).await.map_err(refused)?;
     let new = match judge.check(&proven.permit, new, &username).await? {
         Ok(new) => new,
@@ -103,7 +103,7 @@ pub(crate) async fn post(
         .change(proven, new, &browser)
         .await
         .map_err(refused)?;
-    asking.welcome(site, jar, &username, &session)?;
+    asking.welcome(site, jar, &session)?;
     Notice::PasswordChanged.leave(site, jar);
     Ok(Redirect::to(uri!(crate::dashboard::get)))
 }

@@ -123,7 +123,7 @@ pub(crate) async fn post(
         e => turned_away(e, &asking.witness),
     };
 
-    let browser = asking.known_as(site, &username, false);
+    let browser = asking.browser(false);
     let permit = register.permit(&admission, &browser).await;
     let permit = permit.map_err(refused)?;
     let password = match judge.check(&permit, password, &username).await? {
@@ -147,7 +147,7 @@ pub(crate) async fn post(
     if typed.is_invited {
         site.remove(jar, site.link_cookie());
     }
-    asking.welcome(site, jar, &username, &registered.session)?;
+    asking.welcome(site, jar, &registered.session)?;
     if registered.is_mailed {
         Notice::VerifySent.leave(site, jar);
     }

@@ -14,6 +14,7 @@ use crate::form::OwnForm;
 use crate::guard::{Asking, Recent, SignedIn};
 use crate::notice::Notice;
 use crate::refusal::{Problem, Refusal};
+use crate::wait::Later;
 
 #[derive(FromForm)]
 pub(crate) struct UsernameForm {
@@ -29,7 +30,7 @@ pub(crate) async fn get(
     users: &State<Arc<dyn Users>>,
 ) -> Result<Template, Refusal> {
     let user = SignedIn(recent.session).user(users).await?;
-    Ok(page(&csrf, user.username.as_str(), &[]))
+    Ok(page(&csrf, user.username.as_str(), None, &[]))
 }
 
 #[expect(
@@ -50,7 +51,7 @@ pub(crate) async fn post(
     let OwnForm(form) = form;
     let again = |status, why: &dyn ToString| {
         let problem = Problem::with("username", &why.to_string());
-        let page = page(&csrf, &form.username, &[problem]);
+        let page = page(&csrf, &form.username, None, &[problem]);
         Refusal::Again((status, Box::new(page)))
     };
     let user = SignedIn(recent.session).user(users).await?;
@@ -59,16 +60,20 @@ pub(crate) async fn post(
     let changed = change.change(&user, &new, &asking.browser(false)).await;
     changed.map_err(|e| match e {
         ChangeUsernameError::UsernameTaken => again(Status::Conflict, &e),
+        ChangeUsernameError::TooSoon(wait) => {
+            let problem = Problem::for_now(&e, wait, change.throttle.clock.now());
+            let page = page(&csrf, &form.username, asking.witness.code(), &[problem]);
+            Refusal::Later(Box::new(Later::new(page, wait)))
+        }
         ChangeUsernameError::Outage(outage) => outage.into(),
     })?;
-    asking.known_by(site, jar, &new)?;
     Notice::UsernameChanged.leave(site, jar);
     Ok(Redirect::to(uri!(crate::dashboard::get)))
 }
 
-fn page(csrf: &Csrf, username: &str, problems: &[Problem]) -> Template {
+fn page(csrf: &Csrf, username: &str, request: Option<String>, problems: &[Problem]) -> Template {
     Template::render(
         "username.html",
-        context! { csrf: &csrf.0, username, problems },
+        context! { csrf: &csrf.0, username, request, problems },
     )
 }

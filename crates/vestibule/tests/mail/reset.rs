@@ -4,7 +4,7 @@ use rocket::http::Status;
 
 use super::{ADA, MINUTE, NEW, emails, forgot, mail, reachable, reset};
 use crate::app::letters::Letter;
-use crate::app::{App, PASSWORD, cheap};
+use crate::app::{App, PASSWORD, Visitor, cheap};
 
 #[rocket::async_test]
 async fn whoever_forgot_a_password_chooses_another_by_mail() {
@@ -149,6 +149,43 @@ async fn whether_there_is_an_account_cannot_be_told_from_asking_for_a_new_passwo
         .map(|letter| letter.to)
         .collect();
     assert_eq!(sent, [ADA, ADA], "an address that does not count gets none");
+}
+
+/// What strangers ask for in its name is theirs, and what its owner asks for is counted by the browser.
+#[rocket::async_test]
+async fn strangers_who_ask_for_links_keep_no_owner_from_one() {
+    let app = App::new().await;
+    let mut ada = reachable(&app, "ada", ADA).await;
+    ada.logout().await;
+    for account in ["ada", ADA] {
+        for _ in 0..5 {
+            forgot(&app, account).await;
+        }
+        let stranger = forgot(&app, account).await;
+        assert_eq!(stranger.status, Status::TooManyRequests, "{account}");
+    }
+    app.mail().await;
+    let ask = async |person: &mut Visitor<'_>, account: &str| {
+        let answer = person.submit("/forgot", &[("account", account)]).await;
+        answer.status
+    };
+    let mut bob = app.member("bob").await;
+    assert_eq!(ask(&mut bob, "ada").await, Status::TooManyRequests);
+    for account in ["ada", ADA, "ada", ADA, "ada"] {
+        assert_eq!(ask(&mut ada, account).await, Status::SeeOther);
+    }
+    assert_eq!(app.mail().await.len(), 5);
+    assert_eq!(ask(&mut ada, "ada").await, Status::TooManyRequests);
+}
+
+/// The mail that verifies an address is not one of those that anybody can ask for.
+#[rocket::async_test]
+async fn asking_in_the_name_of_an_address_keeps_nobody_from_verifying_it() {
+    let app = App::new().await;
+    for _ in 0..6 {
+        forgot(&app, ADA).await;
+    }
+    reachable(&app, "ada", ADA).await;
 }
 
 #[rocket::async_test]
