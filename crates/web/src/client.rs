@@ -103,6 +103,8 @@ pub(crate) fn address(req: &Request<'_>) -> Option<IpAddr> {
 
 #[cfg(test)]
 mod tests {
+    use std::net::SocketAddr;
+
     use proptest::prelude::*;
 
     use super::*;
@@ -154,14 +156,54 @@ mod tests {
         assert_eq!(client(&["fd00::/8"], "fd00::1", &["2.2.2.2"]), "2.2.2.2");
     }
 
+    /// An entry of the header and what it means, if it means an address.
+    fn hop() -> impl Strategy<Value = (String, Option<IpAddr>)> {
+        let proxy = any::<[u8; 3]>().prop_map(|[a, b, c]| IpAddr::from([10, a, b, c]));
+        let address = prop_oneof![proxy, any::<IpAddr>()];
+        let written = (address, 0..4).prop_map(|(address, way)| {
+            let text = match (way, address) {
+                (0, IpAddr::V6(address)) => format!("[{address}]"),
+                (1, _) => SocketAddr::new(address, 4711).to_string(),
+                (2, IpAddr::V4(address)) => address.to_ipv6_mapped().to_string(),
+                _ => address.to_string(),
+            };
+            (text, Some(address.to_canonical()))
+        });
+        let odd =
+            proptest::sample::select(vec!["", "unknown", "_hidden", "1.2.3", "[::1", "9.9.9.9x"]);
+        prop_oneof![6 => written, 1 => odd.prop_map(|text| (text.to_owned(), None))]
+    }
+
     proptest! {
         #[test]
-        fn fuzz_forwarded_headers(lines in proptest::collection::vec("\\PC*|[0-9a-f:.,\\[\\] ]*", 0..4)) {
+        fn fuzz_forwarded_headers(
+            odd in proptest::collection::vec("\\PC*|[0-9a-f:.,\\[\\] ]*", 0..4),
+            lines in proptest::collection::vec(proptest::collection::vec(hop(), 1..4), 0..4),
+        ) {
             let proxies = proxies(&["10.0.0.0/8"]);
             let stranger: IpAddr = [9, 9, 9, 9].into();
-            let lines = || lines.iter().map(String::as_str);
-            prop_assert_eq!(proxies.client(stranger, lines()), stranger);
-            proxies.client([10, 0, 0, 1].into(), lines());
+            let peer: IpAddr = [10, 0, 0, 1].into();
+            let odd = || odd.iter().map(String::as_str);
+            prop_assert_eq!(proxies.client(stranger, odd()), stranger);
+            let client = proxies.client(peer, odd());
+            let mut entries = odd().flat_map(|line| line.split(','));
+            prop_assert!(client == peer || entries.any(|entry| address_in(entry) == Some(client)));
+
+            let texts: Vec<_> = lines
+                .iter()
+                .map(|line| line.iter().map(|(text, _)| text.as_str()).collect::<Vec<_>>().join(", "))
+                .collect();
+            let texts = || texts.iter().map(String::as_str);
+            prop_assert_eq!(proxies.client(stranger, texts()), stranger);
+            let entries: Vec<_> = lines.concat().into_iter().rev().map(|(_, address)| address).collect();
+            let is_proxy = |address: IpAddr| matches!(address, IpAddr::V4(v4) if v4.octets()[0] == 10);
+            let (proxies_of_ours, rest) = entries.split_at(
+                entries.iter().take_while(|entry| entry.is_some_and(is_proxy)).count(),
+            );
+            // The right-most stranger; where something odd stands in its place, the last proxy before.
+            let stranger = rest.first().copied().flatten();
+            let last = proxies_of_ours.last().copied().flatten();
+            prop_assert_eq!(proxies.client(peer, texts()), stranger.or(last).unwrap_or(peer));
         }
     }
 }

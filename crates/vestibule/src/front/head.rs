@@ -124,6 +124,9 @@ fn find(bytes: &[u8], what: &[u8]) -> Option<usize> {
 }
 
 #[cfg(test)]
+mod fuzz;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
@@ -224,21 +227,5 @@ mod tests {
         assert_eq!(ends(&header), Err(431));
         let lines = "X: y\r\n".repeat(MOST_LINES + 1);
         assert_eq!(ends(&format!("GET / HTTP/1.1\r\n{lines}\r\n")), Err(431));
-    }
-
-    proptest::proptest! {
-        #[test]
-        fn fuzz_request_heads(mut bytes: Vec<u8>, scanned in 0_usize..64) {
-            let scanned = scanned.min(bytes.len());
-            let _ = end(&mut bytes, scanned);
-        }
-
-        #[test]
-        fn it_ends_where_its_first_empty_line_does(text in "(GET|\r|\n| |:|a|HTTP/1.1){0,40}\r\n\r\n.{0,9}") {
-            let mut bytes = text.into_bytes();
-            if let Ok(Some(at)) = end(&mut bytes, 0) {
-                assert_eq!(find(&bytes, b"\r\n\r\n"), Some(at - 4));
-            }
-        }
     }
 }
