@@ -50,6 +50,21 @@ async fn two_hundred_heads_that_never_end_are_cut_and_nobody_waits_for_them() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn empty_lines_before_a_head_win_no_time() {
+    let (server, _folder) = Server::start_afresh(&[("VESTIBULE_SERVER__HEADER_TIMEOUT", "500ms")]);
+    for is_used in [false, true] {
+        let started = Instant::now();
+        let mut raw = Raw::to(&server).await;
+        if is_used {
+            raw.send(get("/health/live", "")).await.unwrap();
+            assert_eq!(raw.answer().await.status, Status::Ok);
+        }
+        assert_eq!(raw.trickle(b"\r\n").await, b"", "cut without a word");
+        assert!(started.elapsed() >= Duration::from_millis(500));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn bodies_that_never_end_are_refused_and_cut() {
     let (server, _folder) = Server::start_afresh(&[("VESTIBULE_SERVER__BODY_TIMEOUT", BORNE)]);
     let mut slow = JoinSet::new();

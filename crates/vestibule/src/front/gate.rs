@@ -79,6 +79,8 @@ pub(super) struct Gate {
     scanned: usize,
     /// How much of the head is still to be handed on; `None` while it is not complete.
     head: Option<usize>,
+    /// Whether a byte of this turn has come, be it one of the empty lines before a head, which are not held.
+    has_begun: bool,
     deadline: Instant,
     timer: Pin<Box<Sleep>>,
     /// Whether an answer waits for the other side to take it.
@@ -96,6 +98,7 @@ impl Gate {
             held: Vec::new(),
             scanned: 0,
             head: None,
+            has_begun: false,
             deadline: Instant::now() + patience.header,
             timer: Box::pin(sleep(patience.header)),
             is_writing: false,
@@ -138,10 +141,12 @@ impl Gate {
         let mut room = ReadBuf::new(&mut room);
         match Pin::new(&mut self.stream).poll_read(cx, &mut room)? {
             Poll::Ready(()) => {
-                let is_first = self.held.is_empty();
                 self.held.extend_from_slice(room.filled());
-                if is_first && self.turn.is(THEIRS) && self.turn.was_used() {
-                    self.deadline = Instant::now() + self.patience.header;
+                if self.turn.is(THEIRS) && !self.has_begun {
+                    self.has_begun = true;
+                    if self.turn.was_used() {
+                        self.deadline = Instant::now() + self.patience.header;
+                    }
                 }
                 Poll::Ready(Ok(!room.filled().is_empty()))
             }
@@ -197,6 +202,7 @@ impl Gate {
         self.turn.phase.store(THEIRS, Ordering::Relaxed);
         self.head = None;
         self.scanned = 0;
+        self.has_begun = !self.held.is_empty();
         self.turn.is_used.store(true, Ordering::Relaxed);
         let patience = if self.held.is_empty() {
             self.patience.idle
