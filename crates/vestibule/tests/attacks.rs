@@ -8,6 +8,7 @@ mod attacker;
 mod bytes;
 mod cookies;
 mod elsewhere;
+mod everywhere;
 mod forms;
 mod guessing;
 mod injection;

@@ -6,12 +6,12 @@ use std::io::Write as _;
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::Output;
-use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-use crate::app::{letters, value_of};
+use crate::app::value_of;
 use crate::http::Person;
+use crate::mail::mailed_link;
 use crate::server::{Server, program};
 
 fn run(folder: &Path, command: &str, variables: &[(&str, &str)]) -> Output {
@@ -244,23 +244,6 @@ async fn a_folder_of_templates_takes_the_place_of_ours() {
     assert!(person.get("/login").await.unwrap().body.contains("Sign in"));
 }
 
-/// The path of the link in the next mail of a server that runs in `folder`.
-async fn mailed_link(folder: &TempDir, server: &Server) -> String {
-    let start = Instant::now();
-    loop {
-        let mut letters = letters::take(&folder.path().join("data/outbox"));
-        if let Some(letter) = letters.pop() {
-            assert!(letters.is_empty(), "one at a time: {letters:?}");
-            return letter.link_to(&server.url);
-        }
-        assert!(
-            start.elapsed() < Duration::from_secs(20),
-            "a mail comes soon"
-        );
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-}
-
 #[tokio::test]
 async fn passwords_and_tokens_are_in_no_log() {
     let (server, folder) = Server::start_afresh(&[("VESTIBULE_LOG__LEVEL", "debug")]);
@@ -274,7 +257,7 @@ async fn passwords_and_tokens_are_in_no_log() {
     ];
     let answer = ada.submit("/register", &fields).await.unwrap();
     assert_eq!(answer.location(), "/dashboard", "{}", answer.body);
-    let verify = mailed_link(&folder, &server).await;
+    let verify = mailed_link(folder.path(), &server, "verify");
     ada.get(&verify).await.unwrap();
     let answer = ada.submit("/link", &[]).await.unwrap();
     assert_eq!(answer.location(), "/dashboard", "{}", answer.body);
@@ -293,7 +276,7 @@ async fn passwords_and_tokens_are_in_no_log() {
 
     let forgot = [("account", "ada")];
     visitor.submit("/forgot", &forgot).await.unwrap();
-    let reset = mailed_link(&folder, &server).await;
+    let reset = mailed_link(folder.path(), &server, "reset");
     visitor.get(&reset).await.unwrap();
     let answer = visitor.submit("/reset", &[("new", another)]).await.unwrap();
     assert_eq!(answer.location(), "/login", "{}", answer.body);

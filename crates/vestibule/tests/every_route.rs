@@ -20,6 +20,9 @@ const PUBLIC: [&str; 12] = [
     "/health/ready",
 ];
 
+/// How many forms there are.
+pub(crate) const POSTS: usize = 13;
+
 pub(crate) fn has_all_headers(answer: &Answer, what: &str) {
     let csp = answer.header("content-security-policy").unwrap_or_default();
     for directive in [
@@ -143,7 +146,7 @@ async fn asking_changes_nothing() {
 }
 
 /// What the form of each path has to hold, less its token.
-fn fields_of(path: &str) -> &'static [(&'static str, &'static str)] {
+pub(crate) fn fields_of(path: &str) -> &'static [(&'static str, &'static str)] {
     match path {
         "/logout" | "/link" | "/account/keep" => &[],
         "/account/username" => &[("username", "eve")],
@@ -156,6 +159,16 @@ fn fields_of(path: &str) -> &'static [(&'static str, &'static str)] {
         "/account/password" => &[("old", PASSWORD), ("new", "ten dry sparrows hum")],
         "/account/sessions" => &[("session", "others")],
         odd => panic!("what does the form of {odd} hold?"),
+    }
+}
+
+/// What it may hold besides.
+pub(crate) fn optional_fields_of(path: &str) -> &'static [(&'static str, &'static str)] {
+    match path {
+        "/login" => &[("next", "/dashboard"), ("remember", "on")],
+        "/register" => &[("next", "/dashboard"), ("email", "eve@example.com")],
+        "/confirm" => &[("next", "/dashboard")],
+        _ => &[],
     }
 }
 
@@ -244,7 +257,7 @@ async fn no_post_takes_a_form_that_is_not_ours() {
         }
     }
     assert_eq!(
-        posts, 13,
+        posts, POSTS,
         "login, register, logout, forgot, reset, link, confirm, password, sessions, emails, \
          delete, keep, username"
     );

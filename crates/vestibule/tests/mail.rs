@@ -6,15 +6,19 @@ mod notices;
 mod reset;
 mod verify;
 
-use std::time::Duration;
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use rocket::http::Status;
 
-use crate::app::letters::Letter;
+use crate::app::letters::{self, Letter};
 use crate::app::{Answer, App, Visitor};
+use crate::server::Server;
 
 const NEW: &str = "seven dry herons whistle";
 const ADA: &str = "ada@example.com";
+const PATIENCE: Duration = Duration::from_secs(20);
 const MINUTE: Duration = Duration::from_mins(1);
 const DAY: Duration = Duration::from_hours(24);
 
@@ -28,6 +32,20 @@ async fn mail(app: &App) -> Letter {
     let mut all = app.mail().await;
     assert_eq!(all.len(), 1, "{all:?}");
     all.remove(0)
+}
+
+/// The path of the link in the next mail for this purpose, of a program that runs in `folder`. Mails before it are dropped.
+pub(crate) fn mailed_link(folder: &Path, server: &Server, purpose: &str) -> String {
+    let start = Instant::now();
+    loop {
+        let all = letters::take(&folder.join("data/outbox"));
+        let mut links = all.iter().map(|letter| letter.link_to(&server.url));
+        if let Some(link) = links.find(|link| link.starts_with(&format!("/link/{purpose}/"))) {
+            return link;
+        }
+        assert!(start.elapsed() < PATIENCE, "no mail came");
+        thread::sleep(Duration::from_millis(20));
+    }
 }
 
 /// Opens a link in a mail, and presses the button on its page.

@@ -1,6 +1,6 @@
 //! Somebody who sends whatever they like, byte by byte, and the program that they send it to.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::sync::{Arc, Mutex};
@@ -9,6 +9,7 @@ use std::thread;
 use tempfile::TempDir;
 
 use crate::app::{PASSWORD, encode, value_of, with_token};
+use crate::mail::mailed_link;
 use crate::server::{Server, signal};
 
 /// What the program is started with: all that it logs, so that a secret in any line would be found.
@@ -75,6 +76,20 @@ impl Scene {
         Server::start(self.folder.path(), &VARIABLES)
     }
 
+    /// The path of the link in the next mail for this purpose.
+    pub(crate) fn mailed_link(&self, purpose: &str) -> String {
+        mailed_link(self.folder.path(), &self.server, purpose)
+    }
+
+    /// Has the operator make an account; the path of the link by which its owner chooses a password.
+    pub(crate) fn made(&self, username: &str) -> String {
+        let mut command = self.server.beside(self.folder.path(), &VARIABLES);
+        let output = command.args(["user", "add", username]).output().unwrap();
+        let said = String::from_utf8(output.stdout).unwrap();
+        let link = said.lines().last().expect("a link");
+        link.strip_prefix(&self.server.url).unwrap().to_owned()
+    }
+
     /// A client that has never been here.
     pub(crate) fn attacker(&self) -> Attacker {
         self.attacker_at(&self.server)
@@ -111,7 +126,8 @@ impl Scene {
         assert!(status.success(), "{status} {log}");
         assert!(!log.contains("panicked"), "{log}");
         assert!(!log.contains("argon2id$"), "{log}");
-        for secret in self.secrets.lock().unwrap().iter() {
+        let secrets: BTreeSet<_> = self.secrets.lock().unwrap().drain(..).collect();
+        for secret in secrets {
             for form in [secret.clone(), secret.replace(' ', "+")] {
                 assert!(!log.contains(&form), "{form:?} is in the log: {log}");
             }

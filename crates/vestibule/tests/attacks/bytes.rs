@@ -1,6 +1,7 @@
 //! Too many bytes, and bytes that are no text.
 
 use super::attacker::{Scene, percent};
+use super::everywhere::EveryForm;
 use crate::app::PASSWORD;
 
 #[test]
@@ -51,7 +52,7 @@ fn a08_what_is_too_long_costs_no_hash_and_no_memory() {
 
 #[test]
 fn a17_bytes_that_are_no_text_are_refused_everywhere() {
-    let scene = Scene::open();
+    let scene = Scene::with(&[("VESTIBULE_THROTTLE__FREE", "100")]);
     let mut ada = scene.ada();
     let mut nobody = scene.attacker();
     let csrf = nobody.csrf();
@@ -71,7 +72,9 @@ fn a17_bytes_that_are_no_text_are_refused_everywhere() {
         b"\xe2\x82",
     ];
     odd.extend(lone.map(<[u8]>::to_vec));
+    let mut forms = EveryForm::of(&scene);
     for bytes in &odd {
+        forms.send(&[b"a", bytes.as_slice(), b"a"].concat(), |_, _| {});
         let coded = percent(bytes);
         for path in ["/login", "/register"] {
             for body in [

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::attacker::{Scene, percent};
-use crate::app::{PASSWORD, encode};
+use super::everywhere::{EveryForm, in_every_cookie};
 
 const SQL: [&str; 22] = [
     "'",
@@ -32,30 +32,13 @@ const SQL: [&str; 22] = [
 
 #[test]
 fn a15_sql_is_a_wrong_value_wherever_it_stands() {
-    let scene = Scene::open();
+    let scene = Scene::with(&[("VESTIBULE_THROTTLE__FREE", "100")]);
     let mut ada = scene.ada();
     let before = Instant::now();
+    let mut forms = EveryForm::of(&scene);
     for sql in SQL {
-        let mut nobody = scene.attacker();
-        for path in ["/login", "/register"] {
-            let reply = nobody.submit(path, &[("username", sql), ("password", PASSWORD)]);
-            assert_eq!(reply.status, 422, "{path}: {sql}");
-        }
-        let csrf = nobody.csrf();
-        for path in ["/login", "/register", "/logout"] {
-            let fields = encode(&[("csrf", sql)]);
-            assert_eq!(
-                nobody.clone().post(path, fields.as_bytes()).status,
-                403,
-                "{path}: {sql}"
-            );
-            let named = format!("csrf={csrf}&{}=x", percent(sql.as_bytes()));
-            assert_eq!(
-                nobody.clone().post(path, named.as_bytes()).status,
-                422,
-                "{path}: {sql}"
-            );
-        }
+        forms.send(sql.as_bytes(), |_, _| {});
+        in_every_cookie(&scene, sql, |_, _| {});
         for name in ["__Host-session", "__Host-visitor", "__Host-farewell"] {
             for value in [sql.to_owned(), percent(sql.as_bytes())] {
                 let line = format!("{name}={value}");
@@ -106,6 +89,7 @@ fn a15_sql_is_a_wrong_value_wherever_it_stands() {
         before.elapsed() < Duration::from_mins(2),
         "nobody's sleep was run"
     );
+    assert!(ada.is_signed_in(), "her session was not deleted");
     scene.close();
 }
 
@@ -113,7 +97,8 @@ const PRODUCT: &str = "62615533";
 
 #[test]
 fn a16_no_text_becomes_markup_or_a_template() {
-    let scene = Scene::open();
+    let scene = Scene::with(&[("VESTIBULE_THROTTLE__FREE", "100")]);
+    let mut forms = EveryForm::of(&scene);
     let payloads = [
         "<script>alert(1)</script>",
         "\"><svg/onload=alert(1)>",
@@ -165,6 +150,8 @@ fn a16_no_text_becomes_markup_or_a_template() {
                 "{place}"
             );
         };
+        forms.send(payload.as_bytes(), shown);
+        in_every_cookie(&scene, payload, shown);
         for path in ["/login", "/register"] {
             let reply = nobody.submit(path, &[("username", payload), ("password", "x")]);
             assert_eq!(reply.status, 422, "{payload}");
