@@ -36,12 +36,18 @@ async fn mail(app: &App) -> Letter {
 
 /// The path of the link in the next mail for this purpose, of a program that runs in `folder`. Mails before it are dropped.
 pub(crate) fn mailed_link(folder: &Path, server: &Server, purpose: &str) -> String {
+    mailed(folder, server, purpose).link_to(&server.url)
+}
+
+/// The same, but the whole mail.
+pub(crate) fn mailed(folder: &Path, server: &Server, purpose: &str) -> Letter {
     let start = Instant::now();
     loop {
-        let all = letters::take(&folder.join("data/outbox"));
-        let mut links = all.iter().map(|letter| letter.link_to(&server.url));
-        if let Some(link) = links.find(|link| link.starts_with(&format!("/link/{purpose}/"))) {
-            return link;
+        let wanted = format!("/link/{purpose}/");
+        let mut all = letters::take(&folder.join("data/outbox")).into_iter();
+        let found = all.find(|letter| letter.link_to(&server.url).starts_with(&wanted));
+        if let Some(letter) = found {
+            return letter;
         }
         assert!(start.elapsed() < PATIENCE, "no mail came");
         thread::sleep(Duration::from_millis(20));

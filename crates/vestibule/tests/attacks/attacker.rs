@@ -8,8 +8,9 @@ use std::thread;
 
 use tempfile::TempDir;
 
+use crate::app::letters::Letter;
 use crate::app::{PASSWORD, encode, value_of, with_token};
-use crate::mail::mailed_link;
+use crate::mail::{mailed, mailed_link};
 use crate::server::{Server, signal};
 
 /// What the program is started with: all that it logs, so that a secret in any line would be found.
@@ -74,6 +75,11 @@ impl Scene {
     /// A second instance on the same stores.
     pub(crate) fn another(&self) -> Server {
         Server::start(self.folder.path(), &VARIABLES)
+    }
+
+    /// The next mail for this purpose.
+    pub(crate) fn mailed(&self, purpose: &str) -> Letter {
+        mailed(self.folder.path(), &self.server, purpose)
     }
 
     /// The path of the link in the next mail for this purpose.

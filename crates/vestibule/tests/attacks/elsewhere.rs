@@ -3,7 +3,7 @@
 use url::Url;
 
 use super::attacker::{Scene, percent};
-use crate::app::PASSWORD;
+use crate::app::{PASSWORD, encode, with_token};
 
 /// What may stand before the name of a host.
 const LEADS: [&str; 73] = [
@@ -297,6 +297,59 @@ fn a07_no_made_up_host_is_in_any_answer() {
                 check(&reply, &request);
             }
         }
+    }
+    scene.close();
+}
+
+#[test]
+fn a07_no_made_up_host_is_in_any_mail() {
+    let scene = Scene::open();
+    let mut eve = scene.attacker();
+    let mut send = |path: &str, fields: &[(&str, &str)], made_up: &[(&str, &[u8])]| {
+        let body = encode(&with_token(fields, &eve.csrf()));
+        let ours: &[(&str, &[u8])] = &[
+            ("Content-Type", b"application/x-www-form-urlencoded"),
+            ("Sec-Fetch-Site", b"same-origin"),
+        ];
+        let headers = [ours, made_up].concat();
+        let reply = eve.send("POST", path.as_bytes(), &headers, body.as_bytes());
+        assert_eq!(reply.status, 303, "{path} {made_up:?}: {}", reply.body);
+        eve.clone()
+    };
+    // The link, and all that is said, by whatever name the program was called.
+    let is_ours = |purpose: &str| {
+        let letter = scene.mailed(purpose);
+        let link = letter.link_to(&scene.server.url);
+        assert!(link.starts_with(&format!("/link/{purpose}/")), "{link}");
+        assert!(!format!("{letter:?}").to_lowercase().contains("evil"));
+        link
+    };
+    let fields = [
+        ("username", "eve"),
+        ("password", PASSWORD),
+        ("email", "eve@example.com"),
+    ];
+    let mut eve = send("/register", &fields, &[("Host", b"evil.test")]);
+    eve.get(&is_ours("verify"));
+    assert_eq!(eve.submit("/link", &[]).status, 303);
+
+    let made_up: [&[(&str, &[u8])]; 4] = [
+        &[("Host", b"evil.test")],
+        &[("Host", b"EVIL.test:8000")],
+        &[
+            ("Host", b"localhost.evil.test"),
+            ("Referer", b"http://evil.test/"),
+        ],
+        &[
+            ("X-Forwarded-Host", b"evil.test"),
+            ("X-Host", b"evil.test"),
+            ("X-Original-Host", b"evil.test"),
+            ("Forwarded", b"host=evil.test;proto=https"),
+        ],
+    ];
+    for made_up in made_up {
+        send("/forgot", &[("account", "eve")], made_up);
+        is_ours("reset");
     }
     scene.close();
 }
