@@ -2,6 +2,7 @@
 
 use crate::app::PASSWORD;
 use crate::http::Person;
+use crate::raw::Raw;
 use crate::server::{Server, signal};
 
 const FIELDS: [(&str, &str); 2] = [("username", "ada"), ("password", PASSWORD)];
@@ -75,6 +76,31 @@ async fn of_what_a_trusted_proxy_says_the_right_most_stranger_counts() {
     // What else proxies send is not read, be it from one that is trusted.
     let others = [("X-Real-IP", "9.9.9.9"), ("Forwarded", "for=9.9.9.9")];
     assert_eq!(seen(&server, &others).await, "127.0.0.1");
+}
+
+/// Nobody hides behind their proxy by something before the address that it appends.
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_no_text_hides_no_address_behind_it() {
+    let trusted = [("VESTIBULE_SERVER__TRUSTED_PROXIES", "127.0.0.1")];
+    let (server, _folder) = Server::start_afresh(&trusted);
+    let head: &[u8] = b"POST /login HTTP/1.1\r\nHost: x\r\nSec-Fetch-Site: cross-site\r\n\
+                      Connection: close\r\nContent-Length: 0\r\nX-Forwarded-For: ";
+    for hops in [b"\xff, 203.0.113.7", b"203.0.113.8, \xff"] {
+        let mut raw = Raw::to(&server).await;
+        let request = [head, &hops[..], b"\r\n\r\n"].concat();
+        raw.send(request).await.unwrap();
+        let answer = raw.answer().await;
+        assert_eq!(answer.status.code, 403);
+    }
+    signal(server.pid(), "TERM");
+    let (_, log) = server.wait();
+    let addresses: Vec<_> = log
+        .lines()
+        .filter(|line| line.contains("malicious_csrf"))
+        .filter_map(|line| line.split("address=").nth(1)?.split(' ').next())
+        .collect();
+    assert_eq!(addresses, ["203.0.113.7", "127.0.0.1"], "{log}");
 }
 
 #[cfg(unix)]

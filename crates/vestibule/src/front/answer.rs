@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use http_body_util::{BodyExt, Collected, Full};
 use hyper::body::{Body, Bytes, Incoming};
-use hyper::header::{CONNECTION, CONTENT_LENGTH, COOKIE, HeaderMap, HeaderValue};
+use hyper::header::{CONNECTION, CONTENT_LENGTH, COOKIE, HeaderMap, HeaderName, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::{Response, StatusCode};
 use rocket::http::{Cookie, Header, Method, Status};
@@ -65,9 +65,8 @@ pub(super) async fn ask(pages: &Client, peer: SocketAddr, head: &Parts, body: &[
     let (method, target) = method.zip(target).unwrap_or((Method::Get, String::new()));
     let mut request = pages.req(method, target).remote(peer).body(body);
     for (name, value) in &head.headers {
-        // As in Rocket's own server: a value that is no text is as good as none.
-        if let Ok(value) = std::str::from_utf8(value.as_bytes()) {
-            request.add_header(Header::new(name.as_str().to_owned(), value.to_owned()));
+        if let Some(text) = text(name, value) {
+            request.add_header(Header::new(name.as_str().to_owned(), text));
         }
     }
     let cookies = head.headers.get_all(COOKIE).iter();
@@ -75,6 +74,15 @@ pub(super) async fn ask(pages: &Client, peer: SocketAddr, head: &Parts, body: &[
     let cookies = cookies.flat_map(|line| line.split(';')).map(str::trim);
     let request = request.cookies(cookies.filter_map(|text| Cookie::parse_encoded(text).ok()));
     answer(request, method == Method::Head).await
+}
+
+/// A header's value as text. As in Rocket's own server, one that is no text is as good as none; but a proxy appends the
+/// address that it saw to whatever the visitor sent, and that address has to be seen here, too.
+fn text(name: &HeaderName, value: &HeaderValue) -> Option<String> {
+    if name.as_str() == "x-forwarded-for" {
+        return Some(String::from_utf8_lossy(value.as_bytes()).into_owned());
+    }
+    String::from_utf8(value.as_bytes().to_vec()).ok()
 }
 
 /// The error page of a status, to a request that nobody has looked at. It ends the connection.
@@ -98,7 +106,7 @@ async fn answer(request: LocalRequest<'_>, is_head: bool) -> Answer {
     let status = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut headers = HeaderMap::with_capacity(16);
     for header in answer.headers().iter() {
-        let name = header.name().as_str().parse::<hyper::header::HeaderName>();
+        let name = header.name().as_str().parse::<HeaderName>();
         if let (Ok(name), Ok(value)) = (name, header.value().parse::<HeaderValue>()) {
             headers.append(name, value);
         }
