@@ -72,7 +72,7 @@ async fn the_way_out_is_on_it() {
         app.pass(Duration::from_mins(11));
         let mut answer = ada.get(&path).await;
         if answer.status == Status::SeeOther {
-            answer = ada.get(&answer.location().to_owned()).await;
+            answer = ada.get(answer.location()).await;
         }
         leads_out(&path, &mut ada, &answer).await;
         pages.insert(path);
