@@ -28,7 +28,7 @@ async fn emails(visitor: &mut Visitor<'_>, act: &str, email: &str) -> Answer {
 }
 
 /// The one mail that was sent.
-async fn mail(app: &App) -> Letter {
+pub(crate) async fn mail(app: &App) -> Letter {
     let mut all = app.mail().await;
     assert_eq!(all.len(), 1, "{all:?}");
     all.remove(0)
@@ -64,7 +64,7 @@ async fn press(visitor: &mut Visitor<'_>, letter: &Letter) -> Answer {
     visitor.post("/link", &[("csrf", &csrf)]).await
 }
 
-async fn forgot(app: &App, account: &str) -> Answer {
+pub(crate) async fn forgot(app: &App, account: &str) -> Answer {
     app.visitor()
         .submit("/forgot", &[("account", account)])
         .await
@@ -77,7 +77,7 @@ async fn reset(visitor: &mut Visitor<'_>, letter: &Letter, new: &str) -> Answer 
 }
 
 /// A member whose address counts.
-async fn reachable<'a>(app: &'a App, name: &str, email: &str) -> Visitor<'a> {
+pub(crate) async fn reachable<'a>(app: &'a App, name: &str, email: &str) -> Visitor<'a> {
     let mut member = app.member(name).await;
     emails(&mut member, "add", email).await;
     let answer = press(&mut member, &mail(app).await).await;

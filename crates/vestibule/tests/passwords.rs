@@ -1,10 +1,12 @@
 //! What a password may be, at the door as much as at registration.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-use rocket::http::Status;
+use rocket::http::{Method, Status};
 
-use crate::app::{App, PASSWORD};
+use crate::app::{App, PASSWORD, routes};
+use crate::mail::{forgot, mail, reachable};
 
 #[rocket::async_test]
 async fn every_printable_character_and_every_length_signs_in_again() {
@@ -98,27 +100,52 @@ async fn a_fresh_database_lets_nobody_in() {
     }
 }
 
+/// What an attribute of a tag holds.
+fn attribute<'a>(tag: &'a str, name: &str) -> &'a str {
+    let (_, value) = tag.split_once(&format!(" {name}=\"")).unwrap_or_default();
+    value.split_once('"').unwrap_or_default().0
+}
+
 #[rocket::async_test]
 async fn password_fields_hide_and_let_managers_fill_in() {
     let app = App::new().await;
-    for (page, kind) in [
-        ("/login", "current-password"),
-        ("/register", "new-password"),
-    ] {
-        let body = app.visitor().get(page).await.body;
-        let field = body
-            .split('<')
-            .find(|tag| tag.contains("name=\"password\""))
-            .unwrap();
-        assert!(field.contains("type=\"password\""), "{page}: {field}");
-        assert!(
-            field.contains(&format!("autocomplete=\"{kind}\"")),
-            "{page}: {field}"
-        );
-        assert!(!field.contains("value="), "{page}: {field}");
-        assert!(body.contains("autocomplete=\"username\""), "{page}");
-        for odd in ["onpaste", "autocomplete=\"off\"", "maxlength", "readonly"] {
-            assert!(!body.contains(odd), "{page}: {odd}");
+    let mut ada = reachable(&app, "ada", "ada@example.com").await;
+    forgot(&app, "ada").await;
+    ada.get(&mail(&app).await.link()).await;
+
+    let mut fields = BTreeSet::new();
+    for (method, path) in routes(&app) {
+        for mut visitor in [app.visitor(), ada.clone()] {
+            if method != Method::Get {
+                continue;
+            }
+            let body = visitor.get(&path).await.body;
+            let tags = body.split('<').filter(|tag| tag.starts_with("input "));
+            for tag in tags.filter(|tag| tag.contains("password\"")) {
+                assert_eq!(attribute(tag, "type"), "password", "{path}: {tag}");
+                for odd in ["value=", "readonly", "disabled", "maxlength", "pattern"] {
+                    assert!(!tag.contains(odd), "{path}: {tag}");
+                }
+                assert!(body.contains("show-password.js"), "{path}: a button");
+                // Where the name is typed by hand to show that it is meant, none fills it in.
+                let is_named = body.contains("autocomplete=\"username\"");
+                assert_eq!(is_named, path != "/account/delete", "{path}");
+                assert!(!body.contains("onpaste"), "{path}");
+                let (name, kind) = (attribute(tag, "name"), attribute(tag, "autocomplete"));
+                fields.insert(format!("{path} {name}: {kind}"));
+            }
         }
     }
+    let all = [
+        "/account/delete password: current-password",
+        "/account/password new: new-password",
+        "/account/password old: current-password",
+        "/confirm password: current-password",
+        "/login password: current-password",
+        "/register password: new-password",
+        "/reset new: new-password",
+    ];
+    assert_eq!(fields, all.map(str::to_owned).into());
+    let script = app.visitor().get("/static/show-password.js").await.body;
+    assert!(!script.is_empty() && !script.contains("paste"));
 }
