@@ -39,10 +39,8 @@ fn statuses(path: &str, odd: &str) -> &'static [u16] {
         // What is no UTF-8 is refused before it is compared.
         (_, "csrf") => &[403, 422],
         ("/login", "password") => &[401, 422],
-        // It is only compared.
-        ("/account/sessions", "session") => &[303, 422],
-        // Any text is a new password that is long enough; of the others, one is for us to follow and one is a tick.
-        ("/register", "password") | (_, "new" | "next" | "remember") => &[303, 422],
+        // Any text is a new password that is long enough. Of the others, two are compared, and one is for us to follow.
+        ("/register", "password") | (_, "new" | "next" | "remember" | "session") => &[303, 422],
         _ => &[422],
     }
 }
@@ -140,8 +138,8 @@ impl<'a> EveryForm<'a> {
     }
 }
 
-/// Has cookies that say something, and are read on these pages, hold `payload`; `judge` gets each answer, and where it is
-/// from. Nobody who is signed in is taken for another, and nobody else gets further than without.
+/// Has each cookie but the session's hold `payload`, on the pages that read it; `judge` gets each answer, and where it is
+/// from. Nobody gets further by it.
 pub(crate) fn in_every_cookie(scene: &Scene, payload: &str, judge: impl Fn(&Reply, &str)) {
     let coded = percent(payload.as_bytes());
     for name in ["device", "link", "notice", "farewell"] {
@@ -169,5 +167,16 @@ pub(crate) fn in_every_cookie(scene: &Scene, payload: &str, judge: impl Fn(&Repl
                 judge(&reply, &place);
             }
         }
+    }
+    for value in [payload, &coded] {
+        let mut nobody = scene.attacker();
+        nobody.get("/login");
+        nobody
+            .cookies
+            .insert("__Host-device".into(), value.to_owned());
+        let reply = nobody.login("nobody", "a wrong guess");
+        let place = format!("a guess, device: {value}");
+        assert_eq!(reply.status, 401, "{place}");
+        judge(&reply, &place);
     }
 }

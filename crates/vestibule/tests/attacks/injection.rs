@@ -93,39 +93,40 @@ fn a15_sql_is_a_wrong_value_wherever_it_stands() {
     scene.close();
 }
 
+const MARKUP: [&str; 23] = [
+    "<script>alert(1)</script>",
+    "\"><svg/onload=alert(1)>",
+    "'><img src=x onerror=alert(1)>",
+    "\" autofocus onfocus=alert(1) x=\"",
+    "' onmouseover='alert(1)",
+    "</title><script>alert(1)</script>",
+    "</textarea><script>x</script>",
+    "<!--><script>x</script>",
+    "<iframe srcdoc='<script>x</script>'>",
+    "<base href=//evil.test/>",
+    "<meta http-equiv=refresh content=0;url=//evil.test>",
+    "<form action=//evil.test><input name=csrf>",
+    "<a href=javascript:alert(1)>x</a>",
+    "<math><mi xlink:href=javascript:x>",
+    "\u{ff1c}script\u{ff1e}alert(1)",
+    "{{7919 * 7907}}",
+    "{{ 7919 * 7907 }}{% set x = 1 %}",
+    "{% raw %}{% include \"base.html\" %}",
+    "${7919*7907}",
+    "#{7919*7907}",
+    "<%= 7919*7907 %>",
+    "{{ __tera_context }}",
+    "{{ get_env(name=\"PATH\") }}",
+];
+
 const PRODUCT: &str = "62615533";
 
 #[test]
 fn a16_no_text_becomes_markup_or_a_template() {
     let scene = Scene::with(&[("VESTIBULE_THROTTLE__FREE", "100")]);
     let mut forms = EveryForm::of(&scene);
-    let payloads = [
-        "<script>alert(1)</script>",
-        "\"><svg/onload=alert(1)>",
-        "'><img src=x onerror=alert(1)>",
-        "\" autofocus onfocus=alert(1) x=\"",
-        "' onmouseover='alert(1)",
-        "</title><script>alert(1)</script>",
-        "</textarea><script>x</script>",
-        "<!--><script>x</script>",
-        "<iframe srcdoc='<script>x</script>'>",
-        "<base href=//evil.test/>",
-        "<meta http-equiv=refresh content=0;url=//evil.test>",
-        "<form action=//evil.test><input name=csrf>",
-        "<a href=javascript:alert(1)>x</a>",
-        "<math><mi xlink:href=javascript:x>",
-        "\u{ff1c}script\u{ff1e}alert(1)",
-        "{{7919 * 7907}}",
-        "{{ 7919 * 7907 }}{% set x = 1 %}",
-        "{% raw %}{% include \"base.html\" %}",
-        "${7919*7907}",
-        "#{7919*7907}",
-        "<%= 7919*7907 %>",
-        "{{ __tera_context }}",
-        "{{ get_env(name=\"PATH\") }}",
-    ];
     let mut ada = scene.ada();
-    for payload in payloads {
+    for payload in MARKUP {
         let mut nobody = scene.attacker();
         let shown = |reply: &super::attacker::Reply, place: &str| {
             let body = &reply.body;
