@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use hyper::Request;
 use hyper::body::{Body, Incoming};
+use hyper::header::HeaderMap;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -174,7 +175,7 @@ impl Front {
         }
         let (mut stream, refusal) = connection.into_parts().io.into_inner().into_parts();
         if let Some(status) = refusal {
-            let said = answer::written(answer::refuse(&self.pages, peer, status).await).await;
+            let said = self.refusal(peer, status).await;
             let _ = timeout(self.patience.body, stream.write_all(&said)).await;
         }
         if refusal.is_some() || turn.is_cut_off() {
@@ -207,12 +208,12 @@ impl Front {
             let _place = place_of_request;
             match body {
                 Ok(body) => answer::ask(&front.pages, peer, &head, &body).await,
-                Err(status) => answer::refuse(&front.pages, peer, status).await,
+                Err(status) => answer::refuse(&front.pages, peer, &head.headers, status).await,
             }
         });
         let mut answer = match answered.await {
             Ok(answer) => answer,
-            Err(_panicked) => answer::refuse(&self.pages, peer, 500).await,
+            Err(_panicked) => answer::refuse(&self.pages, peer, &HeaderMap::new(), 500).await,
         };
         if turn.is_cut_off() || place.is_scarce() || *self.stop.borrow() {
             answer::close(&mut answer);
@@ -221,12 +222,18 @@ impl Front {
         answer
     }
 
+    /// What is said where nothing has been read that can be made sense of.
+    async fn refusal(&self, peer: SocketAddr, status: u16) -> Vec<u8> {
+        let answer = answer::refuse(&self.pages, peer, &HeaderMap::new(), status).await;
+        answer::written(answer).await
+    }
+
     /// Tells somebody that there is no place for them, if there is time for it.
     async fn turn_away(&self, mut stream: TcpStream, peer: SocketAddr) {
         let Ok(_told) = self.told.try_acquire() else {
             return;
         };
-        let said = answer::written(answer::refuse(&self.pages, peer, 503).await).await;
+        let said = self.refusal(peer, 503).await;
         if let Ok(Ok(())) = timeout(LINGER, stream.write_all(&said)).await {
             linger(stream).await;
         }

@@ -14,6 +14,7 @@ use vestibule_sql::{Sql, SqlEvents};
 
 use crate::app::{Answer, App, PASSWORD, cheap};
 use crate::http::Person;
+use crate::raw::{Raw, get};
 use crate::server::{Server, program, signal};
 
 /// The app on a file, and the events that it keeps there.
@@ -219,6 +220,86 @@ async fn the_code_on_the_page_is_explained_and_what_is_edited_is_found() {
     let (status, said) = run(folder.path(), &["audit", "verify"]);
     assert_eq!(status, Some(1), "{said}");
     assert!(said.contains(&format!("row {seq}: changed")), "{said}");
+}
+
+/// Before any page has seen it, and behind a proxy where there is one.
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_refused_at_the_door_is_explained() {
+    let folder = TempDir::new().unwrap();
+    let server = Server::start(
+        folder.path(),
+        &[
+            ("VESTIBULE_SERVER__BODY_TIMEOUT", "300ms"),
+            ("VESTIBULE_SERVER__MAX_CONNECTIONS_PER_ADDRESS", "1"),
+            ("VESTIBULE_SERVER__TRUSTED_PROXIES", "127.0.0.1"),
+        ],
+    );
+    let post =
+        "POST /login HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 203.0.113.7\r\nContent-Length: ";
+    let long = "a".repeat(16 << 10);
+    let (proxy, client) = ("127.0.0.1", "203.0.113.7");
+    let mut told = Vec::new();
+    for (request, status, reason, address) in [
+        ("canary\r\n\r\n".into(), 400, "it cannot be read", proxy),
+        (
+            post.replace("POST", "CANARY") + "0\r\n\r\n",
+            400,
+            "it cannot be read",
+            client,
+        ),
+        (
+            format!("{post}9\r\n\r\ncanary"),
+            408,
+            "it did not arrive in time",
+            client,
+        ),
+        (
+            format!("{post}99999999\r\n\r\ncanary"),
+            413,
+            "it is too large",
+            client,
+        ),
+        (
+            get(&format!("/canary{}", &long[..9 << 10]), ""),
+            414,
+            "its target is too long",
+            proxy,
+        ),
+        (
+            get("/", &format!("X: canary{long}\r\n")),
+            431,
+            "its head is too long",
+            proxy,
+        ),
+    ] {
+        let mut raw = Raw::to(&server).await;
+        raw.send(request).await.unwrap();
+        let answer = raw.answer().await;
+        assert_eq!(answer.status.code, status, "{reason}");
+        told.push((answer, ["input_validation_fail", reason, address]));
+    }
+    let _there = Raw::from("127.1.0.1", &server).await;
+    let answer = Raw::from("127.1.0.1", &server).await.answer().await;
+    assert_eq!(answer.status, Status::ServiceUnavailable);
+    told.push((
+        answer,
+        ["excess_rate_limit_exceeded", "connections", "127.1.0.1"],
+    ));
+
+    signal(server.pid(), "TERM");
+    let (_, log) = server.wait();
+    assert!(!log.to_lowercase().contains("canary"), "{log}");
+    for (answer, words) in told {
+        let code = answer.header("x-request-id").unwrap();
+        assert!(answer.body.contains(code), "the page shows the code");
+        let (status, said) = run(folder.path(), &["explain", code]);
+        assert_eq!(status, Some(0), "{said}");
+        for word in words {
+            assert!(said.contains(word), "{word}: {said}");
+        }
+        assert_eq!(said.matches("  address ").count(), 1, "once: {said}");
+    }
 }
 
 /// A table of the documentation has exactly the kinds that there are.

@@ -1,9 +1,14 @@
+use std::sync::Arc;
+
 use rocket::http::Status;
 use rocket::response::{self, Responder};
 use rocket::{Request, catch};
 use rocket_dyn_templates::{Template, context};
 use tracing::error;
+use vestibule_domain::ports::{Clock, Events};
+use vestibule_domain::{Event, EventKind};
 
+use crate::client;
 use crate::headers::secure;
 use crate::request::{name, request_id};
 
@@ -82,7 +87,44 @@ pub(crate) fn any(status: Status, req: &Request<'_>) -> ErrorPage {
     if status == Status::InternalServerError {
         error!(request, "a page broke");
     }
+    if req.route().is_none() {
+        note(req, status);
+    }
     // Of an address that leads nowhere there is no more to say.
     let request = request.filter(|_| status != Status::NotFound);
     ErrorPage(status, page(status, title, text, request))
+}
+
+/// Notes what no page has seen, so that the code on the error page explains something. Of what was sent it tells nothing,
+/// not even a path: it may be anything.
+fn note(req: &Request<'_>, status: Status) {
+    let because = |reason: &str| (EventKind::OddRequest, vec![("reason", reason.to_owned())]);
+    let (kind, facts) = match status.code {
+        400 => because("it cannot be read"),
+        408 => because("it did not arrive in time"),
+        413 => because("it is too large"),
+        414 => because("its target is too long"),
+        431 => because("its head is too long"),
+        503 => {
+            let wait = format!("{RETRY_AFTER_SECS} s");
+            let facts = vec![("rule", "connections".to_owned()), ("wait", wait)];
+            (EventKind::LimitExceeded, facts)
+        }
+        _ => return,
+    };
+    let rocket = req.rocket();
+    let (events, clock) = (
+        rocket.state::<Arc<dyn Events>>(),
+        rocket.state::<Arc<dyn Clock>>(),
+    );
+    if let (Some(events), Some(clock)) = (events, clock) {
+        events.record(Event {
+            at: clock.now(),
+            kind,
+            request: request_id(req),
+            user: None,
+            address: client::address(req),
+            facts,
+        });
+    }
 }

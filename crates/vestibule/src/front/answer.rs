@@ -16,6 +16,8 @@ use vestibule_web::{Instead, Proxies};
 /// What is read of a body: a little more than the forms take, which then say so themselves.
 const MOST_BODY: usize = 20 * 1024;
 
+const FORWARDED_FOR: &str = "x-forwarded-for";
+
 pub(super) type Answer = Response<Full<Bytes>>;
 
 /// The whole body.
@@ -65,7 +67,7 @@ pub(super) async fn ask(pages: &Client, peer: SocketAddr, head: &Parts, body: &[
     let (method, target) = method.zip(target).unwrap_or((Method::Get, String::new()));
     let mut request = pages.req(method, target).remote(peer).body(body);
     for (name, value) in &head.headers {
-        if let Some(text) = text(name, value) {
+        if let Some(text) = text(name.as_str(), value) {
             request.add_header(Header::new(name.as_str().to_owned(), text));
         }
     }
@@ -78,16 +80,27 @@ pub(super) async fn ask(pages: &Client, peer: SocketAddr, head: &Parts, body: &[
 
 /// A header's value as text. As in Rocket's own server, one that is no text is as good as none; but a proxy appends the
 /// address that it saw to whatever the visitor sent, and that address has to be seen here, too.
-fn text(name: &HeaderName, value: &HeaderValue) -> Option<String> {
-    if name.as_str() == "x-forwarded-for" {
+fn text(name: &str, value: &HeaderValue) -> Option<String> {
+    if name == FORWARDED_FOR {
         return Some(String::from_utf8_lossy(value.as_bytes()).into_owned());
     }
     String::from_utf8(value.as_bytes().to_vec()).ok()
 }
 
-/// The error page of a status, to a request that nobody has looked at. It ends the connection.
-pub(super) async fn refuse(pages: &Client, peer: SocketAddr, status: u16) -> Answer {
-    let request = pages.get("").remote(peer);
+/// The error page of a status, to a request of which nobody has looked at more than these headers, for whose it is. It
+/// ends the connection.
+pub(super) async fn refuse(
+    pages: &Client,
+    peer: SocketAddr,
+    headers: &HeaderMap,
+    status: u16,
+) -> Answer {
+    let mut request = pages.get("").remote(peer);
+    for value in headers.get_all(FORWARDED_FOR) {
+        if let Some(text) = text(FORWARDED_FOR, value) {
+            request.add_header(Header::new(FORWARDED_FOR, text));
+        }
+    }
     request.local_cache(|| Some(Instead(Status::new(status))));
     let mut answer = answer(request, false).await;
     close(&mut answer);
