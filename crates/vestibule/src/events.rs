@@ -30,6 +30,9 @@ enum Note {
 /// How many events wait for the keeper at most: some MiB, and minutes of an attack without a database.
 const WAITING: usize = 10_000;
 
+/// How many of these places what a [refusal](is_refusal) notes leaves free.
+const RESERVED: usize = WAITING / 2;
+
 /// How many are kept in one transaction at most: it is short for visitors who wait to write as well.
 const AT_ONCE: usize = 256;
 
@@ -95,7 +98,8 @@ impl Recorder {
 impl Events for Recorder {
     fn record(&self, event: Event) {
         log(&event);
-        if self.keeper.try_send(Note::Keep(event)).is_err() {
+        let has_place = !is_refusal(event.kind) || self.keeper.capacity() > RESERVED;
+        if !has_place || self.keeper.try_send(Note::Keep(event)).is_err() {
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }
     }
@@ -104,15 +108,7 @@ impl Events for Recorder {
 async fn keep(store: SqlEvents, mut notes: Receiver<Note>, dropped: Arc<AtomicU64>) {
     let mut batch = Vec::new();
     while notes.recv_many(&mut batch, AT_ONCE).await > 0 {
-        // A login is two events, and a transaction costs as much as it: what comes in the next moment shares this one.
-        if batch.iter().all(|note| matches!(note, Note::Keep(_))) {
-            sleep(GATHERING).await;
-            while batch.len() < AT_ONCE
-                && let Ok(note) = notes.try_recv()
-            {
-                batch.push(note);
-            }
-        }
+        gather(&mut notes, &mut batch).await;
         let (mut events, mut waiting) = (Vec::new(), Vec::new());
         for note in batch.drain(..) {
             match note {
@@ -136,6 +132,61 @@ async fn keep(store: SqlEvents, mut notes: Receiver<Note>, dropped: Arc<AtomicU6
             // Whoever asked may have gone.
             let _ = say.send(());
         }
+    }
+}
+
+/// Fills up a batch with what comes in the next moment: a login is two events, and a transaction costs as much as it. A
+/// batch that is full, or that somebody waits for, waits for no more.
+async fn gather(notes: &mut Receiver<Note>, batch: &mut Vec<Note>) {
+    if batch.len() >= AT_ONCE || batch.iter().any(|note| matches!(note, Note::Say(_))) {
+        return;
+    }
+    sleep(GATHERING).await;
+    while batch.len() < AT_ONCE
+        && let Ok(note) = notes.try_recv()
+    {
+        batch.push(note);
+    }
+}
+
+/// Whether it says no more than that somebody was refused, which costs a stranger nothing and can be had without end.
+/// What follows a proof, what is counted and limited, and what the program does by itself is none.
+fn is_refusal(kind: EventKind) -> bool {
+    match kind {
+        EventKind::LoginOverLimit
+        | EventKind::LimitExceeded
+        | EventKind::SessionUsedAfterEnd
+        | EventKind::ForeignForm
+        | EventKind::OddRequest
+        | EventKind::Forbidden => true,
+        EventKind::LoginSucceeded
+        | EventKind::LoginSucceededAfterFailures
+        | EventKind::LoginFailed
+        | EventKind::PasswordLocked
+        | EventKind::PasswordUnlocked
+        | EventKind::PasswordChanged
+        | EventKind::UsernameChanged
+        | EventKind::PasswordChangeFailed
+        | EventKind::ResetAsked
+        | EventKind::PasswordReset
+        | EventKind::Disowned
+        | EventKind::EmailAdded
+        | EventKind::EmailVerified
+        | EventKind::EmailRemoved
+        | EventKind::MailRefused
+        | EventKind::UserCreated
+        | EventKind::UserDisabled
+        | EventKind::UserEnabled
+        | EventKind::InvitationCreated
+        | EventKind::InvitationEnded
+        | EventKind::PasswordRevoked
+        | EventKind::DeletionAsked
+        | EventKind::DeletionUndone
+        | EventKind::UserDeleted
+        | EventKind::SessionCreated
+        | EventKind::SessionEnded
+        | EventKind::Started
+        | EventKind::Stopped => false,
     }
 }
 
@@ -185,4 +236,73 @@ fn is_ordinary(kind: EventKind) -> bool {
             | EventKind::Started
             | EventKind::Stopped
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::SystemClock;
+
+    fn recorder() -> (Recorder, Receiver<Note>) {
+        let (keeper, notes) = mpsc::channel(WAITING);
+        let recorder = Recorder {
+            keeper,
+            dropped: Arc::default(),
+            clock: Arc::new(SystemClock),
+        };
+        (recorder, notes)
+    }
+
+    #[test]
+    fn strangers_who_are_refused_leave_room_for_what_others_do() {
+        let (recorder, mut notes) = recorder();
+        let dropped = || recorder.dropped.load(Ordering::Relaxed);
+        for _ in 0..WAITING {
+            recorder.by_itself(EventKind::SessionUsedAfterEnd);
+        }
+        assert_eq!(dropped(), RESERVED as u64);
+        for _ in 0..RESERVED {
+            recorder.by_itself(EventKind::LoginSucceeded);
+        }
+        assert_eq!(dropped(), RESERVED as u64, "all of these are kept");
+        recorder.by_itself(EventKind::LoginSucceeded);
+        assert_eq!(dropped(), RESERVED as u64 + 1, "there is an end to it");
+        drop(recorder);
+        let mut kept = Vec::new();
+        while let Ok(Note::Keep(event)) = notes.try_recv() {
+            kept.push(event.kind);
+        }
+        let logins = &kept[WAITING - RESERVED..];
+        assert!(logins.iter().all(|kind| *kind == EventKind::LoginSucceeded));
+        assert_eq!(logins.len(), RESERVED);
+    }
+
+    #[test]
+    fn the_documentation_names_each_refusal() {
+        let text = include_str!("../../../docs/events.md");
+        let (_, text) = text.split_once("at most half of the places: ").unwrap();
+        let (list, _) = text.split_once('.').unwrap();
+        for kind in EventKind::ALL {
+            let is_named = list.contains(&format!("`{}`", kind.as_str()));
+            assert_eq!(is_named, is_refusal(kind), "{kind:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn only_a_batch_with_room_waits_for_more() {
+        let (recorder, mut notes) = recorder();
+        for (there, waits) in [(1, true), (AT_ONCE - 1, true), (AT_ONCE, false)] {
+            for _ in 0..there {
+                recorder.by_itself(EventKind::LoginSucceeded);
+            }
+            let mut batch = Vec::new();
+            notes.recv_many(&mut batch, AT_ONCE).await;
+            let has_waited = tokio::select! {
+                biased;
+                () = gather(&mut notes, &mut batch) => false,
+                () = std::future::ready(()) => true,
+            };
+            assert_eq!(has_waited, waits, "{there}");
+        }
+    }
 }
