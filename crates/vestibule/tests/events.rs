@@ -237,7 +237,7 @@ async fn what_is_refused_at_the_door_is_explained() {
     );
     let post =
         "POST /login HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 203.0.113.7\r\nContent-Length: ";
-    let long = "a".repeat(16 << 10);
+    let filler = "a".repeat(16 << 10);
     let (proxy, client) = ("127.0.0.1", "203.0.113.7");
     let mut told = Vec::new();
     for (request, status, reason, address) in [
@@ -261,13 +261,13 @@ async fn what_is_refused_at_the_door_is_explained() {
             client,
         ),
         (
-            get(&format!("/canary{}", &long[..9 << 10]), ""),
+            get(&format!("/canary{}", &filler[..9 << 10]), ""),
             414,
             "its target is too long",
             proxy,
         ),
         (
-            get("/", &format!("X: canary{long}\r\n")),
+            get("/", &format!("X: canary{filler}\r\n")),
             431,
             "its head is too long",
             proxy,
