@@ -146,7 +146,7 @@ fn in_words(kind: EventKind) -> &'static str {
         EventKind::MailRefused => {
             "A mail will not be sent: it was refused for good, or for too long"
         }
-        EventKind::LimitExceeded => "Refused: it was asked for too often",
+        EventKind::LimitExceeded => "Refused: it was asked for too often, or by too many at once",
         EventKind::UserCreated => "An account was made",
         EventKind::UserDisabled => "An administrator disabled the account",
         EventKind::UserEnabled => "An administrator enabled the account again",
@@ -162,7 +162,7 @@ fn in_words(kind: EventKind) -> &'static str {
             "A session's token was worth nothing: its session has ended, or it was made up"
         }
         EventKind::ForeignForm => "A form was refused: it did not come from one of our pages",
-        EventKind::OddRequest => "A form was refused: no page of ours sends such a one",
+        EventKind::OddRequest => "Refused: no page of ours sends such a thing",
         EventKind::Forbidden => "Refused: it is not for whoever asked",
         EventKind::Started => "The program began to serve",
         EventKind::Stopped => "The program stopped serving",
