@@ -27,10 +27,7 @@ impl Bucket {
 
     /// The guesses at one account's password by one browser that is known to it.
     pub fn device(device: &Device) -> Self {
-        Self::of(
-            "device",
-            &[&[device.user.0.as_bytes(), device.id.0.as_slice()].concat()],
-        )
+        Self::of("device", &[device.user.0.as_bytes(), &device.id.0])
     }
 
     /// The accounts that one address wants to make.
@@ -50,7 +47,7 @@ impl Bucket {
 
     /// Those that are asked for by one browser, of the account that knows it.
     pub fn own_reset(device: &Device) -> Self {
-        Self::of("own reset", &[device.id.0.as_slice()])
+        Self::of("own reset", &[&device.id.0])
     }
 
     /// The mails that verify one address. They are not those that anybody can ask for.
@@ -66,7 +63,7 @@ impl Bucket {
     fn of(kind: &str, parts: &[&[u8]]) -> Self {
         let mut digest = Sha256::new().chain_update(kind);
         for part in parts {
-            // No part holds a zero byte but the only one of its kind.
+            // A part that may hold a zero byte has a length of its own, so that nothing else reads the same.
             digest.update(b"\0");
             digest.update(part);
         }
