@@ -152,42 +152,15 @@ async fn gather(notes: &mut Receiver<Note>, batch: &mut Vec<Note>) {
 /// Whether it says no more than that somebody was refused, which costs a stranger nothing and can be had without end.
 /// What follows a proof, what is counted and limited, and what the program does by itself is none.
 fn is_refusal(kind: EventKind) -> bool {
-    match kind {
+    matches!(
+        kind,
         EventKind::LoginOverLimit
-        | EventKind::LimitExceeded
-        | EventKind::SessionUsedAfterEnd
-        | EventKind::ForeignForm
-        | EventKind::OddRequest
-        | EventKind::Forbidden => true,
-        EventKind::LoginSucceeded
-        | EventKind::LoginSucceededAfterFailures
-        | EventKind::LoginFailed
-        | EventKind::PasswordLocked
-        | EventKind::PasswordUnlocked
-        | EventKind::PasswordChanged
-        | EventKind::UsernameChanged
-        | EventKind::PasswordChangeFailed
-        | EventKind::ResetAsked
-        | EventKind::PasswordReset
-        | EventKind::Disowned
-        | EventKind::EmailAdded
-        | EventKind::EmailVerified
-        | EventKind::EmailRemoved
-        | EventKind::MailRefused
-        | EventKind::UserCreated
-        | EventKind::UserDisabled
-        | EventKind::UserEnabled
-        | EventKind::InvitationCreated
-        | EventKind::InvitationEnded
-        | EventKind::PasswordRevoked
-        | EventKind::DeletionAsked
-        | EventKind::DeletionUndone
-        | EventKind::UserDeleted
-        | EventKind::SessionCreated
-        | EventKind::SessionEnded
-        | EventKind::Started
-        | EventKind::Stopped => false,
-    }
+            | EventKind::LimitExceeded
+            | EventKind::SessionUsedAfterEnd
+            | EventKind::ForeignForm
+            | EventKind::OddRequest
+            | EventKind::Forbidden
+    )
 }
 
 /// The target of these lines in the log.
