@@ -3,7 +3,7 @@ use std::net::IpAddr;
 use async_trait::async_trait;
 use sea_orm::sea_query::{Expr, ExprTrait as _};
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel,
+    ActiveModelTrait, ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel,
     ModelTrait, QueryFilter, QueryOrder, QuerySelect, Set, SqlErr,
 };
 use time::OffsetDateTime;
@@ -15,7 +15,7 @@ use vestibule_domain::{
 
 use crate::entity::reserved_name;
 use crate::entity::user::{ActiveModel, Column, Entity, Model};
-use crate::{Sql, events, invitations, outbox};
+use crate::{AT_ONCE, Sql, events, invitations, outbox};
 
 /// [`Users`] in a SQL database.
 pub struct SqlUsers(pub Sql);
@@ -196,12 +196,17 @@ impl Users for SqlUsers {
         reserved: OffsetDateTime,
     ) -> Result<Option<u64>, Outage> {
         const DURING: &str = "deleting a user";
-        let removed = self.0.written(self.take_away(user, at, reserved)).await;
-        let Some(emptied) = removed.map_err(Outage::during(DURING))? else {
-            return Ok(None);
-        };
-        let others = self.empty_all(user.id.0, at).await;
-        Ok(Some(emptied + others.map_err(Outage::during(DURING))?))
+        let mut emptied = 0;
+        loop {
+            let step = self.0.written(self.take_away(user, at, reserved)).await;
+            let Some((some, is_gone)) = step.map_err(Outage::during(DURING))? else {
+                return Ok(None);
+            };
+            emptied += some;
+            if is_gone {
+                return Ok(Some(emptied));
+            }
+        }
     }
 
     async fn empty_again(&self, since: OffsetDateTime, at: OffsetDateTime) -> Result<u64, Outage> {
@@ -296,21 +301,31 @@ impl SqlUsers {
         Ok(true)
     }
 
+    /// Empties some of an account's events; with the last of them the account goes, so that whoever is interrupted begins
+    /// again. How many there were, and whether it is gone; `None`: it is not to go.
     async fn take_away(
         &self,
         user: &User,
         at: OffsetDateTime,
         reserved: OffsetDateTime,
-    ) -> Result<Option<u64>, DbErr> {
+    ) -> Result<Option<(u64, bool)>, DbErr> {
         let transaction = self.0.begin().await?;
         let emptied = events::empty(&transaction, user.id.0, at).await?;
+        let mut whom = Condition::all().add(Column::Id.eq(user.id.0));
+        if let Some(leaves) = user.leaves {
+            whom = whom.add(Column::LeavesAt.eq(leaves));
+        }
+        if emptied == AT_ONCE {
+            let goes = Entity::find().filter(whom).one(&transaction).await?;
+            if goes.is_none() {
+                return Ok(None);
+            }
+            transaction.commit().await?;
+            return Ok(Some((emptied, false)));
+        }
         // Its sessions, addresses, links and letters go with it.
-        let mut going = Entity::delete_many().filter(Column::Id.eq(user.id.0));
-        going = match user.leaves {
-            Some(leaves) => going.filter(Column::LeavesAt.eq(leaves)),
-            None => going,
-        };
-        if going.exec(&transaction).await?.rows_affected == 0 {
+        let going = Entity::delete_many().filter(whom).exec(&transaction);
+        if going.await?.rows_affected == 0 {
             return Ok(None);
         }
         let name = reserved_name::Model {
@@ -321,7 +336,7 @@ impl SqlUsers {
         };
         name.into_active_model().insert(&transaction).await?;
         transaction.commit().await?;
-        Ok(Some(emptied))
+        Ok(Some((emptied, true)))
     }
 
     /// Some at a time: whoever wants to write meanwhile waits for those alone.

@@ -7,7 +7,7 @@ use sea_orm::{ConnectionTrait, Database, DatabaseConnection, Statement};
 use time::OffsetDateTime;
 use time::macros::datetime;
 use vestibule_domain::ports::{History, Users};
-use vestibule_domain::{Event, EventKind, RequestId, UserId, contract};
+use vestibule_domain::{Event, EventKind, RequestId, User, UserId, contract};
 use vestibule_sql::audit::{Broken, Head, Whole, verify};
 use vestibule_sql::{Sql, SqlEvents, SqlUsers};
 
@@ -185,6 +185,12 @@ pub(crate) async fn an_account_with_many_events_goes_with_all_of_them(sql: Sql) 
     for _ in 0..4 {
         events.append(&many).await.unwrap();
     }
+    let stays = User {
+        leaves: Some(START),
+        ..ada.clone()
+    };
+    assert_eq!(users.remove(&stays, START, START).await.unwrap(), None);
+    assert_eq!(whole(&sql).await.emptied, 0, "its owner wants it back");
     assert_eq!(users.remove(&ada, START, START).await.unwrap(), Some(1200));
     let whole = whole(&sql).await;
     // 500, 500 and 200, and an event of each.
